@@ -1,0 +1,172 @@
+import type { BootId, SeedDigest, SeedKey } from '../values/ids.ts'
+import type { Ipv4 } from '../values/ipv4.ts'
+import type { Mac } from '../values/mac.ts'
+import type { EpochMs } from '../values/time.ts'
+import { problemOf, type BootEvent } from './boot.ts'
+import type { Decided } from './change.ts'
+import type { Facts } from './facts.ts'
+import { addressesOf, foreignAddress } from './identity.ts'
+import { commandLineProblem, fillSeedArgument, type Image } from './image.ts'
+import type { Machine } from './machine.ts'
+import { record } from './timeline.ts'
+
+export interface ScriptAsk {
+  /** The NIC that booted, from the URL. */
+  readonly mac: Mac
+  readonly source: Ipv4 | undefined
+  /** iPXE's `${buildarch}`, if it said so. */
+  readonly buildArch?: string
+}
+
+/** Made from random bytes, so not in here. */
+export interface FreshBoot {
+  readonly boot: BootId
+  readonly seed: SeedDigest
+}
+
+export type ScriptAnswer =
+  | {
+      readonly kind: 'boot'
+      readonly machine: Machine
+      readonly image: Image
+      readonly boot: BootId
+    }
+  | { readonly kind: 'unregistered'; readonly mac: Mac }
+  | { readonly kind: 'wait'; readonly reason: string }
+
+/**
+ * What the machine runs next. Whoever gets a boot script gets the seed's path with it, so the asker
+ * must hold one of the machine's addresses: a MAC is printed on the box.
+ */
+export function answerScript(
+  facts: Facts,
+  ask: ScriptAsk,
+  fresh: FreshBoot,
+  now: EpochMs,
+): Decided<ScriptAnswer> {
+  const { mac } = ask
+  const machine = facts.machineByMac(mac)
+  if (machine === undefined) return { changes: [], result: { kind: 'unregistered', mac } }
+
+  const latest = facts.latestBoot(machine.id)
+  const choice = chooseImage(facts, machine, ask, now)
+  if ('reason' in choice) {
+    const event: BootEvent = { kind: 'script.refused', reason: choice.reason }
+    const happening = { machine: machine.id, mac, event }
+    // It asks again every minute: one line on its timeline says it all.
+    const told = latest !== undefined && latest.problem === problemOf(event)
+    return {
+      changes: told ? [] : record(happening, latest, fresh.boot, now),
+      result: { kind: 'wait', reason: choice.reason },
+    }
+  }
+
+  const { image } = choice
+  const { hostname } = machine
+  const event: BootEvent = { kind: 'script.sent', image: image.name, hostname }
+  const issued = { hostname, image: image.name, seed: fresh.seed, at: now }
+  const changes = record({ machine: machine.id, mac, event, issued }, latest, fresh.boot, now)
+  const opened = changes.findLast((change) => change.kind === 'boot.put')
+  const boot = opened?.boot.id ?? fresh.boot
+  return { changes, result: { kind: 'boot', machine, image, boot } }
+}
+
+function chooseImage(
+  facts: Facts,
+  machine: Machine,
+  { source, buildArch }: ScriptAsk,
+  now: EpochMs,
+): { readonly image: Image } | { readonly reason: string } {
+  const addresses = addressesOf(machine, facts, now)
+  if (source === undefined || !addresses.includes(source)) {
+    return { reason: foreignAddress(source, addresses) }
+  }
+  const image = facts.defaultImage()
+  if (image === undefined) return { reason: 'no image is the default; import one' }
+  if (!image.ready) return { reason: `image ${image.name} has not arrived whole` }
+  if (!runsOn(image, buildArch)) {
+    return { reason: `image ${image.name} is for ${image.arch}, the machine is ${buildArch}` }
+  }
+  return { image }
+}
+
+/** `i386` is what iPXE says of itself under a BIOS, whatever the processor. */
+const runsOn = ({ arch }: Image, buildArch: string | undefined): boolean =>
+  buildArch === undefined ||
+  (arch === 'aarch64' ? buildArch === 'arm64' : ['i386', 'x86_64'].includes(buildArch))
+
+/** The bodies of `netboot/*.ipxe`. */
+export interface ScriptBodies {
+  readonly boot: string
+  readonly unregistered: string
+  readonly wait: string
+  readonly autoexec: string
+}
+
+/** @param base the provisioning listener as this machine reaches it, without a slash at the end */
+export function scriptFor(
+  answer: ScriptAnswer,
+  bodies: ScriptBodies,
+  base: string,
+  seed: SeedKey,
+): string {
+  switch (answer.kind) {
+    case 'unregistered':
+      return bootScript(bodies.unregistered, { 'rollcall-url': base, 'asked-mac': answer.mac })
+    case 'wait':
+      return bootScript(bodies.wait, { 'rollcall-url': base, reason: answer.reason })
+    case 'boot': {
+      const { machine, image, boot } = answer
+      const files = `${base}/images/${image.name}`
+      return bootScript(bodies.boot, {
+        'rollcall-url': base,
+        machine: machine.hostname,
+        image: image.name,
+        'boot-id': boot,
+        'kernel-url': `${files}/kernel`,
+        'initrd-url': `${files}/initrd`,
+        'command-line': commandLine(image, machine, seedUrl(base, seed)),
+      })
+    }
+  }
+}
+
+/** For HTTP, where the server knows the address that it was asked at; TFTP only knows the port. */
+export const autoexecScript = (
+  body: string,
+  server: { readonly url: string } | { readonly httpPort: number },
+): string =>
+  bootScript(
+    body,
+    'url' in server ? { 'rollcall-url': server.url } : { 'rollcall-port': String(server.httpPort) },
+  )
+
+/** The NoCloud base URL. It ends in a slash, which cloud-init before 23.1 demands. */
+export const seedUrl = (base: string, seed: SeedKey): string => `${base}/seed/${seed}/`
+
+const commandLine = (image: Image, machine: Machine, seed: string): string =>
+  [
+    image.commandLine,
+    fillSeedArgument(image.seedArgument, {
+      hostname: machine.hostname,
+      instanceId: machine.id,
+      seed,
+    }),
+  ]
+    .filter((part) => part !== '')
+    .join(' ')
+
+/**
+ * Puts `set name value` lines on top of an iPXE script. iPXE has no quotes: a value that it would not
+ * keep as it stands cannot be written.
+ *
+ * @throws TypeError on such a value; all that come here were checked where they came in
+ */
+export function bootScript(body: string, facts: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(facts).map(([name, value]) => {
+    const problem = value.trim() === '' ? 'is empty' : commandLineProblem(value)
+    if (problem !== undefined) throw new TypeError(`${name} ${problem}`)
+    return `set ${name} ${value}`
+  })
+  return ['#!ipxe', ...lines, body.replace(/^#!ipxe[^\n]*(\n|$)/, '')].join('\n')
+}

@@ -1,0 +1,227 @@
+import type { Hostname } from '../values/hostname.ts'
+import type { BootId, ImageName, MachineId, SeedDigest } from '../values/ids.ts'
+import type { Ipv4 } from '../values/ipv4.ts'
+import type { Mac } from '../values/mac.ts'
+import type { EpochMs, Seconds } from '../values/time.ts'
+import type { ImagePart } from './image.ts'
+
+/** How far a machine has come, in the order in which a boot goes. A boot's stage never goes back. */
+export const stages = [
+  'firmware', // its firmware asks for an address
+  'boot-file', // iPXE is being fetched, by TFTP or UEFI HTTP boot
+  'ipxe', // iPXE asks for an address
+  'script', // the boot script was handed out: the image and the name are decided
+  'kernel',
+  'initrd',
+  'system', // the image's own kernel asks for an address
+  'seed', // cloud-init reads its documents
+  'cloud-init', // cloud-init reports what it does
+  'up', // phoned home
+] as const
+export type Stage = (typeof stages)[number]
+
+export type Outcome =
+  | 'running'
+  | 'up' // phoned home under the name that was issued
+  | 'misnamed' // phoned home under another name
+  | 'superseded' // the machine was powered on again before it was up
+
+/** One power-on of one machine. */
+export interface Boot {
+  readonly id: BootId
+  readonly machine: MachineId
+  /** The NIC that it boots from. */
+  readonly mac: Mac
+  readonly stage: Stage
+  readonly outcome: Outcome
+  readonly opened: EpochMs
+  readonly updated: EpochMs
+  /** How many events its timeline has had. */
+  readonly events: number
+  /** What the boot script issued; absent before it was fetched. */
+  readonly issued?: Issued
+  /** The latest thing that went wrong, in words; cleared by none, since it explains a slow boot too. */
+  readonly problem?: string
+}
+
+export interface Issued {
+  readonly hostname: Hostname
+  readonly image: ImageName
+  /** SHA-256 of the seed key: who steals the database cannot ask for a seed. */
+  readonly seed: SeedDigest
+  readonly at: EpochMs
+}
+
+/** Who speaks DHCP: the same NIC is three clients on its way up. */
+export type ClientKind = 'pxe' | 'uefi-http' | 'ipxe' | 'system'
+
+/** What happens in a boot. `kind` is also the word that people see. */
+export type BootEvent =
+  | {
+      readonly kind: 'dhcp.offer'
+      readonly client: ClientKind
+      readonly address: Ipv4
+      readonly arch?: number
+      readonly relay?: Ipv4
+    }
+  | {
+      readonly kind: 'dhcp.ack'
+      readonly client: ClientKind
+      readonly address: Ipv4
+      readonly arch?: number
+      readonly relay?: Ipv4
+    }
+  | { readonly kind: 'dhcp.nak'; readonly client: ClientKind; readonly reason: string }
+  | { readonly kind: 'dhcp.no-answer'; readonly client: ClientKind; readonly reason: string }
+  | { readonly kind: 'dhcp.release'; readonly address: Ipv4 }
+  | { readonly kind: 'dhcp.decline'; readonly address: Ipv4 }
+  | {
+      readonly kind: 'boot-file.sent'
+      readonly via: 'tftp' | 'http'
+      readonly file: string
+      readonly bytes: number
+      readonly ms: number
+      readonly retransmits?: number
+    }
+  | { readonly kind: 'boot-file.missing'; readonly arch: number; readonly reason: string }
+  | {
+      readonly kind: 'boot-file.failed'
+      readonly via: 'tftp' | 'http'
+      readonly file: string
+      readonly reason: string
+    }
+  | { readonly kind: 'script.sent'; readonly image: ImageName; readonly hostname: Hostname }
+  | { readonly kind: 'script.refused'; readonly reason: string }
+  | {
+      readonly kind: 'image.sent'
+      readonly part: ImagePart
+      readonly bytes: number
+      readonly ms: number
+    }
+  | {
+      readonly kind: 'image.failed'
+      readonly part: ImagePart
+      readonly bytes: number
+      readonly reason: string
+    }
+  | { readonly kind: 'seed.sent'; readonly document: SeedDocument }
+  | { readonly kind: 'seed.refused'; readonly document: SeedDocument; readonly reason: string }
+  | {
+      readonly kind: 'cloud-init'
+      readonly name: string
+      readonly phase: 'start' | 'finish'
+      readonly result?: string
+      readonly description?: string
+    }
+  | {
+      readonly kind: 'phone-home'
+      readonly hostname: string
+      readonly instanceId?: string
+      readonly matches: boolean
+    }
+
+export const seedDocuments = ['network-config', 'meta-data', 'user-data', 'vendor-data'] as const
+export type SeedDocument = (typeof seedDocuments)[number]
+
+/** The stage that an event shows to be reached; undefined when it says nothing of progress. */
+export function stageOf(event: BootEvent): Stage | undefined {
+  switch (event.kind) {
+    case 'dhcp.offer':
+    case 'dhcp.ack':
+      return event.client === 'ipxe' ? 'ipxe' : event.client === 'system' ? 'system' : 'firmware'
+    case 'boot-file.sent':
+    case 'boot-file.failed':
+      return 'boot-file'
+    case 'script.sent':
+      return 'script'
+    case 'image.sent':
+    case 'image.failed':
+      return event.part
+    case 'seed.sent':
+      return 'seed'
+    case 'cloud-init':
+      return 'cloud-init'
+    case 'phone-home':
+      return 'up'
+    case 'dhcp.nak':
+    case 'dhcp.no-answer':
+    case 'dhcp.release':
+    case 'dhcp.decline':
+    case 'boot-file.missing':
+    case 'script.refused':
+    case 'seed.refused':
+      return undefined
+  }
+}
+
+/** What an event says went wrong, in the words that `rollcall boot` shows. */
+export function problemOf(event: BootEvent): string | undefined {
+  switch (event.kind) {
+    case 'dhcp.nak':
+      return `DHCP refused its address: ${event.reason}`
+    case 'dhcp.no-answer':
+      return `DHCP did not answer: ${event.reason}`
+    case 'dhcp.decline':
+      return 'it found its address in use by another machine'
+    case 'boot-file.missing':
+      return event.reason
+    case 'boot-file.failed':
+      return `${event.file} over ${event.via.toUpperCase()}: ${event.reason}`
+    case 'script.refused':
+      return `no boot script: ${event.reason}`
+    case 'image.failed':
+      return `${event.part}: ${event.reason}`
+    case 'seed.refused':
+      return `${event.document} refused: ${event.reason}`
+    case 'cloud-init':
+      return event.result === 'FAIL' ? `cloud-init failed in ${event.name}` : undefined
+    case 'phone-home':
+      return event.matches ? undefined : `it phoned home as '${event.hostname}'`
+    case 'dhcp.offer':
+    case 'dhcp.ack':
+    case 'dhcp.release':
+    case 'boot-file.sent':
+    case 'script.sent':
+    case 'image.sent':
+    case 'seed.sent':
+      return undefined
+  }
+}
+
+/** A firmware that is silent for longer than this has been powered off in between. */
+const firmwarePatience = 300 as Seconds
+
+/**
+ * Whether an event begins another boot rather than belong to the one at hand. Firmware only speaks
+ * right after power-on; iPXE's DHCP comes before its script; whoever fetches a script again has
+ * started over.
+ */
+export function beginsBoot(event: BootEvent, current: Boot | undefined, now: EpochMs): boolean {
+  if (current === undefined) return true
+  const at = stages.indexOf(current.stage)
+  const silence = now - current.updated > firmwarePatience * 1000
+  switch (event.kind) {
+    case 'script.sent':
+      return at >= stages.indexOf('script')
+    case 'dhcp.offer':
+    case 'dhcp.no-answer':
+      if (event.client === 'system') return false
+      if (event.client === 'ipxe') return at >= stages.indexOf('script') || silence
+      return at > stages.indexOf('firmware') || silence
+    case 'dhcp.ack':
+    case 'dhcp.nak':
+    case 'dhcp.release':
+    case 'dhcp.decline':
+    case 'boot-file.sent':
+    case 'boot-file.failed':
+    case 'boot-file.missing':
+    case 'script.refused':
+    case 'image.sent':
+    case 'image.failed':
+    case 'seed.sent':
+    case 'seed.refused':
+    case 'cloud-init':
+    case 'phone-home':
+      return false
+  }
+}

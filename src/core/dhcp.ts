@@ -1,0 +1,302 @@
+import type { BootId } from '../values/ids.ts'
+import { formatIpv4, inNetwork, unspecified, type Ipv4 } from '../values/ipv4.ts'
+import { after, type EpochMs, type Seconds } from '../values/time.ts'
+import { option } from '../wire/dhcp-options.ts'
+import type { DhcpMessage } from '../wire/dhcp.ts'
+import type { BootEvent } from './boot.ts'
+import type { Change } from './change.ts'
+import { chooseAddress, mayHave, type AddressRequest } from './dhcp-address.ts'
+import { bootAnswer, type BootSources } from './dhcp-boot.ts'
+import { dhcpClient, type DhcpClient } from './dhcp-client.ts'
+import { destinationOf, grantReply, nakReply, type Destination } from './dhcp-reply.ts'
+import type { BootFacts, InventoryFacts, LeaseFacts } from './facts.ts'
+import { isHeld, type Lease } from './lease.ts'
+import type { Machine } from './machine.ts'
+import type { Subnet } from './subnet.ts'
+import { recordAll } from './timeline.ts'
+
+/** Where a message was received, and what this server has to offer there. */
+export interface DhcpContext extends BootSources {
+  /** The address of the interface it came in on: our server identifier, and next-server. */
+  readonly server: Ipv4
+  /** For a boot that this message may begin. */
+  readonly freshBoot: BootId
+}
+
+export type DhcpFacts = InventoryFacts & LeaseFacts & BootFacts
+
+/** Why nothing is sent; also the label by which such packets are counted. */
+export type Silence =
+  | 'not-a-request' // a reply of another server, or BOOTP
+  | 'not-ethernet'
+  | 'no-subnet' // nothing is configured for where it came from
+  | 'unregistered' // the subnet ignores machines that the inventory does not know
+  | 'no-address' // every pool address is taken
+  | 'other-server' // the client took another server's offer
+  | 'no-record' // not ours to say: RFC 2131 4.3.2 wants silence
+  | 'needs-none' // RELEASE and DECLINE have no answer
+
+export type DhcpDecision = {
+  readonly changes: readonly Change[]
+  /** A MAC that the inventory does not know, for the list of those to register. */
+  readonly stranger?: { readonly client: DhcpClient; readonly subnet: Subnet }
+} & (
+  | {
+      readonly kind: 'reply'
+      readonly type: 'offer' | 'ack' | 'nak'
+      readonly reply: DhcpMessage
+      readonly to: Destination
+    }
+  | { readonly kind: 'silence'; readonly reason: Silence }
+)
+
+/** Long enough for firmware to follow an offer up (OVMF takes 4 s), short enough to give it back. */
+export const offerTime = 60 as Seconds
+/** After a DECLINE: long enough for the intruder to be found out, short enough to lose no pool. */
+export const quarantineTime = 300 as Seconds
+
+/** What to do about one message (RFC 2131 4.3), as data: nothing is sent and nothing is kept here. */
+export function decideDhcp(
+  message: DhcpMessage,
+  context: DhcpContext,
+  facts: DhcpFacts,
+  now: EpochMs,
+): DhcpDecision {
+  if (message.op !== 'request') return silence('not-a-request')
+  const type = option.messageType.read(message.options)
+  const client = dhcpClient(message)
+  if (client === undefined) return silence('not-ethernet')
+  const subnet = subnetOf(message, context, facts)
+  if (subnet === undefined) return silence('no-subnet')
+  const machine = facts.machineByMac(client.mac)
+  const asked: Asked = { message, context, facts, now, client, subnet, machine }
+  if (machine === undefined && subnet.unregistered === 'ignore') {
+    return { ...silence('unregistered'), ...strangerOf(asked) }
+  }
+  switch (type) {
+    case 'discover':
+      return discover(asked)
+    case 'request':
+      return request(asked)
+    case 'release':
+      return release(asked)
+    case 'decline':
+      return decline(asked)
+    case 'inform':
+      return inform(asked)
+    case 'offer':
+    case 'ack':
+    case 'nak':
+    case undefined:
+      return silence('not-a-request')
+    default:
+      return silence('not-a-request') // RFC 4388 and later: types that this server does not speak
+  }
+}
+
+interface Asked {
+  readonly message: DhcpMessage
+  readonly context: DhcpContext
+  readonly facts: DhcpFacts
+  readonly now: EpochMs
+  readonly client: DhcpClient
+  readonly subnet: Subnet
+  readonly machine: Machine | undefined
+}
+
+/** RFC 3527, RFC 2131 4.3.1; a renewing client speaks from where it is, past the relay. */
+function subnetOf(message: DhcpMessage, context: DhcpContext, facts: DhcpFacts) {
+  const link = option.relayAgent.read(message.options)?.linkSelection
+  if (link !== undefined) return facts.subnetOf(link)
+  if (message.giaddr !== unspecified) return facts.subnetOf(message.giaddr)
+  return facts.subnetOf(message.ciaddr === unspecified ? context.server : message.ciaddr)
+}
+
+function discover(asked: Asked): DhcpDecision {
+  const { message, facts, now } = asked
+  const requested = option.requestedAddress.read(message.options)
+  const address = chooseAddress(addressRequest(asked, requested), facts, now)
+  if (address === undefined) {
+    const reason = `subnet ${asked.subnet.name} has no free address`
+    return {
+      ...silence(
+        'no-address',
+        happened(asked, { kind: 'dhcp.no-answer', client: asked.client.kind, reason }),
+      ),
+      ...strangerOf(asked),
+    }
+  }
+  return grant(asked, 'offer', address)
+}
+
+function request(asked: Asked): DhcpDecision {
+  const { message, context, facts, now, subnet, client } = asked
+  const chosen = option.serverIdentifier.read(message.options)
+  const override = option.relayAgent.read(message.options)?.serverIdentifierOverride
+  if (chosen !== undefined && chosen !== context.server && chosen !== override) {
+    return silence('other-server', withdrawOffer(asked))
+  }
+  const requested = option.requestedAddress.read(message.options)
+  const address = message.ciaddr === unspecified ? requested : message.ciaddr
+  if (address === undefined) return silence('not-a-request')
+  const wants = addressRequest(asked, address)
+  const lease = facts.lease(subnet.name, client.mac)
+  // Without option 54 the client was not answering our offer: it remembers an address (INIT-REBOOT,
+  // RENEWING, REBINDING). What we know nothing about is not ours to refuse.
+  const ours = chosen !== undefined || lease !== undefined || asked.machine !== undefined
+  if (!inNetwork(subnet.network, address)) {
+    return ours
+      ? refuse(asked, `${formatIpv4(address)} is not in subnet ${subnet.name}`)
+      : silence('no-record')
+  }
+  if (!mayHave(address, wants, facts, now)) {
+    return ours
+      ? refuse(asked, `${formatIpv4(address)} is not this machine's`)
+      : silence('no-record')
+  }
+  // A machine that comes back is moved to its reservation; one that runs keeps its address until then,
+  // and so does one that took our offer: a NAK makes some firmware give up netbooting.
+  const isBack = chosen === undefined && message.ciaddr === unspecified
+  const reserved = asked.machine?.address
+  if (
+    isBack &&
+    reserved !== undefined &&
+    address !== reserved &&
+    mayHave(reserved, wants, facts, now)
+  ) {
+    return refuse(asked, `${formatIpv4(reserved)} is reserved for this machine`)
+  }
+  if (!ours) return silence('no-record')
+  return grant(asked, 'ack', address)
+}
+
+function release(asked: Asked): DhcpDecision {
+  const { message, facts, now, subnet, client } = asked
+  const lease = facts.lease(subnet.name, client.mac)
+  if (lease === undefined || lease.address !== message.ciaddr) return silence('needs-none')
+  const event: BootEvent = { kind: 'dhcp.release', address: lease.address }
+  return silence('needs-none', [
+    { kind: 'lease.put', lease: { ...lease, state: 'released', expires: now } },
+    ...happened(asked, event),
+  ])
+}
+
+/** The client found its address in use: nobody gets it for a while, and somebody should look. */
+function decline(asked: Asked): DhcpDecision {
+  const { message, facts, now, subnet, client } = asked
+  const address = option.requestedAddress.read(message.options)
+  const lease = facts.lease(subnet.name, client.mac)
+  if (lease === undefined || lease.address !== address) return silence('needs-none')
+  return silence('needs-none', [
+    { kind: 'lease.delete', subnet: subnet.name, mac: client.mac },
+    { kind: 'quarantine.put', quarantine: { address, until: after(now, quarantineTime) } },
+    ...happened(asked, { kind: 'dhcp.decline', address }),
+  ])
+}
+
+/** The client has an address from elsewhere and wants the rest (RFC 2131 4.3.5). */
+function inform(asked: Asked): DhcpDecision {
+  const { message, context, subnet, machine, client } = asked
+  if (message.ciaddr === unspecified) return silence('not-a-request')
+  const boot = bootAnswer(client, context)
+  const reply = grantReply(
+    message,
+    'ack',
+    { address: message.ciaddr, subnet, machine, server: context.server, boot },
+    true,
+  )
+  return { kind: 'reply', type: 'ack', reply, to: destinationOf(message, 'ack'), changes: [] }
+}
+
+function grant(asked: Asked, type: 'offer' | 'ack', address: Ipv4): DhcpDecision {
+  const { message, context, subnet, machine, client } = asked
+  const boot = bootAnswer(client, context)
+  const { server } = context
+  return {
+    kind: 'reply',
+    type,
+    reply: grantReply(message, type, { address, subnet, machine, server, boot }),
+    to: destinationOf(message, type),
+    changes: [...leaseChanges(asked, type, address), ...grantEvents(asked, type, address)],
+    ...strangerOf(asked),
+  }
+}
+
+function leaseChanges({ facts, now, subnet, client }: Asked, type: 'offer' | 'ack', address: Ipv4) {
+  const { mac } = client
+  const before = facts.lease(subnet.name, mac)
+  const same = before?.address === address ? before : undefined
+  // An offer of what the NIC holds anyway must not turn its lease into a mere offer.
+  if (type === 'offer' && same && isHeld(same, now)) return []
+  const lease: Lease = {
+    mac,
+    subnet: subnet.name,
+    address,
+    state: type === 'offer' ? 'offered' : 'bound',
+    since: same && isHeld(same, now) ? same.since : now,
+    expires: after(now, type === 'offer' ? offerTime : subnet.leaseTime),
+  }
+  return [{ kind: 'lease.put', lease } as const]
+}
+
+/** A renewal is no step of a boot: months of them would drown the timeline. */
+function grantEvents(asked: Asked, type: 'offer' | 'ack', address: Ipv4): readonly Change[] {
+  const { message, client, context } = asked
+  if (message.ciaddr !== unspecified) return []
+  const boot = bootAnswer(client, context)
+  const seen = {
+    client: client.kind,
+    address,
+    ...(client.arch === undefined ? {} : { arch: client.arch }),
+    ...(client.relay === undefined ? {} : { relay: client.relay }),
+  }
+  const granted: BootEvent = { kind: `dhcp.${type}`, ...seen }
+  if (type === 'ack' || boot.kind !== 'missing') return happened(asked, granted)
+  const { arch, reason } = boot
+  return happened(asked, granted, { kind: 'boot-file.missing', arch, reason })
+}
+
+function refuse(asked: Asked, reason: string): DhcpDecision {
+  const { message, context, client } = asked
+  return {
+    kind: 'reply',
+    type: 'nak',
+    reply: nakReply(message, context.server, reason),
+    to: destinationOf(message, 'nak'),
+    changes: happened(asked, { kind: 'dhcp.nak', client: client.kind, reason }),
+  }
+}
+
+/** The client took another server's offer: ours is free again (RFC 2131 4.3.2). */
+function withdrawOffer({ facts, subnet, client: { mac } }: Asked): readonly Change[] {
+  const lease = facts.lease(subnet.name, mac)
+  return lease?.state === 'offered' ? [{ kind: 'lease.delete', subnet: subnet.name, mac }] : []
+}
+
+const addressRequest = (asked: Asked, requested: Ipv4 | undefined): AddressRequest => ({
+  subnet: asked.subnet,
+  mac: asked.client.mac,
+  client: asked.client.kind,
+  machine: asked.machine,
+  requested,
+})
+
+/** Only machines of the inventory have a timeline: strangers could fill the disk with theirs. */
+const happened = (
+  { machine, client: { mac }, facts, context, now }: Asked,
+  ...events: readonly BootEvent[]
+): readonly Change[] =>
+  machine === undefined
+    ? []
+    : recordAll(
+        events.map((event) => ({ machine: machine.id, mac, event })),
+        facts.latestBoot(machine.id),
+        context.freshBoot,
+        now,
+      )
+
+const silence = (reason: Silence, changes: readonly Change[] = []) =>
+  ({ kind: 'silence', reason, changes }) as const
+
+const strangerOf = ({ machine, client, subnet }: Asked) =>
+  machine === undefined ? { stranger: { client, subnet } } : {}

@@ -1,0 +1,120 @@
+import type { BootId, MachineId } from '../values/ids.ts'
+import type { Mac } from '../values/mac.ts'
+import type { EpochMs } from '../values/time.ts'
+import {
+  beginsBoot,
+  problemOf,
+  stageOf,
+  stages,
+  type Boot,
+  type BootEvent,
+  type Issued,
+} from './boot.ts'
+import type { Change } from './change.ts'
+
+/** One thing that happened to one machine: a line of its boot timeline. */
+export interface TimelineEvent {
+  readonly at: EpochMs
+  readonly machine: MachineId
+  readonly boot: BootId
+  readonly mac: Mac
+  readonly event: BootEvent
+}
+
+export interface Happening {
+  readonly machine: MachineId
+  readonly mac: Mac
+  readonly event: BootEvent
+  /** With `script.sent` only: what the script issued. */
+  readonly issued?: Issued
+}
+
+/** A client that never stops talking may fill its timeline, not the disk. */
+export const mostEvents = 1000
+
+/**
+ * The only place that moves a boot: an event goes in, the boot's next state and the timeline line come
+ * out as changes. An event that cannot belong to any boot (a lease taken by a machine that was never
+ * seen booting) opens one, since a machine that speaks to us is running something.
+ *
+ * @param current the machine's latest boot
+ * @param fresh the id for a boot that this event may open
+ */
+export function record(
+  happening: Happening,
+  current: Boot | undefined,
+  fresh: BootId,
+  now: EpochMs,
+): readonly Change[] {
+  const { machine, mac, event } = happening
+  const changes: Change[] = []
+  let boot = current
+  if (boot === undefined || beginsBoot(event, boot, now)) {
+    if (boot?.outcome === 'running') {
+      changes.push({ kind: 'boot.put', boot: { ...boot, outcome: 'superseded', updated: now } })
+    }
+    boot = newBoot(happening, fresh, now)
+  } else if (isRepeated(event, boot)) {
+    return [{ kind: 'boot.put', boot: { ...boot, updated: now } }]
+  }
+  changes.push({ kind: 'boot.put', boot: advance(boot, happening, now) })
+  if (boot.events < mostEvents) {
+    changes.push({ kind: 'event.add', event: { at: now, machine, boot: boot.id, mac, event } })
+  }
+  return changes
+}
+
+/** Several events of one machine, in order. */
+export function recordAll(
+  happenings: readonly Happening[],
+  current: Boot | undefined,
+  fresh: BootId,
+  now: EpochMs,
+): readonly Change[] {
+  const changes: Change[] = []
+  let boot = current
+  for (const happening of happenings) {
+    for (const change of record(happening, boot, fresh, now)) {
+      changes.push(change)
+      if (change.kind === 'boot.put') boot = change.boot
+    }
+  }
+  return changes
+}
+
+const newBoot = ({ machine, mac }: Happening, id: BootId, now: EpochMs): Boot => ({
+  id,
+  machine,
+  mac,
+  stage: 'firmware',
+  outcome: 'running',
+  opened: now,
+  updated: now,
+  events: 0,
+})
+
+function advance(boot: Boot, { event, issued, mac }: Happening, now: EpochMs): Boot {
+  const reached = stageOf(event)
+  const problem = problemOf(event)
+  return {
+    ...boot,
+    updated: now,
+    events: boot.events + 1,
+    mac: event.kind === 'script.sent' ? mac : boot.mac,
+    stage: reached === undefined ? boot.stage : later(boot.stage, reached),
+    outcome: event.kind === 'phone-home' ? (event.matches ? 'up' : 'misnamed') : boot.outcome,
+    ...(issued === undefined ? {} : { issued }),
+    ...(problem === undefined ? {} : { problem }),
+  }
+}
+
+/** A machine asks for an address every few seconds: the same trouble is told once. */
+const isRepeated = (event: BootEvent, boot: Boot): boolean =>
+  (event.kind === 'dhcp.no-answer' ||
+    event.kind === 'dhcp.nak' ||
+    event.kind === 'boot-file.missing' ||
+    event.kind === 'script.refused') &&
+  problemOf(event) === boot.problem
+
+const later = (a: Boot['stage'], b: Boot['stage']): Boot['stage'] =>
+  stages.indexOf(a) >= stages.indexOf(b) ? a : b

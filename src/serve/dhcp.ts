@@ -1,0 +1,153 @@
+import type { RemoteInfo, Socket } from 'node:dgram'
+import type { Logger } from 'pino'
+import type { BootFiles } from '../core/boot-file.ts'
+import { decideDhcp, type DhcpDecision } from '../core/dhcp.ts'
+import type { Destination } from '../core/dhcp-reply.ts'
+import type { Store } from '../store/store.ts'
+import { bootId } from '../values/ids.ts'
+import { formatIpv4, parseIpv4 } from '../values/ipv4.ts'
+import { must } from '../values/parse.ts'
+import type { EpochMs } from '../values/time.ts'
+import { option } from '../wire/dhcp-options.ts'
+import {
+  DhcpDecodeError,
+  decodeDhcp,
+  encodeDhcp,
+  largestReply,
+  type DhcpMessage,
+} from '../wire/dhcp.ts'
+import { openDhcpSocket, type Segment } from './dhcp-socket.ts'
+import type { Metrics } from './metrics.ts'
+import type { Strangers } from './strangers.ts'
+
+export interface DhcpServerOptions {
+  readonly segment: Segment
+  /** 67 in earnest; 0 picks a free one. */
+  readonly port: number
+  readonly httpUrl: string
+  readonly bootFiles: BootFiles
+  readonly store: Store
+  readonly clock: () => EpochMs
+  readonly random: (bytes: number) => Uint8Array
+  readonly strangers: Strangers
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+export interface DhcpServer {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+const clientPort = 68
+/** A storm of 5,000 machines may arrive while one commit is being written. */
+const receiveBuffer = 4 << 20
+
+/** Receive, decode, decide, commit, encode, send. The reply leaves after its change is durable. */
+export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
+  const { segment, store, clock, random, strangers, metrics, log } = options
+  const socket = await openDhcpSocket(segment, options.port)
+  enlargeBuffer(socket)
+  const port = socket.address().port
+  const server = must(parseIpv4(segment.address))
+  const underway = new Set<Promise<void>>()
+
+  async function serve(bytes: Uint8Array, from: RemoteInfo): Promise<void> {
+    metrics.dhcpReceived.inc()
+    const now = clock()
+    const message = decodeDhcp(bytes)
+    const context = {
+      server,
+      httpUrl: options.httpUrl,
+      bootFiles: options.bootFiles,
+      freshBoot: bootId(now, random(10)),
+    }
+    const decision = await store.update((facts) => {
+      const result = decideDhcp(message, context, facts, now)
+      return { changes: result.changes, result }
+    })
+    metrics.commitSeconds.observe((clock() - now) / 1000)
+    if (decision.stranger) notice(decision.stranger, decision, now)
+    if (decision.kind === 'silence') {
+      metrics.dhcpSilent.inc({ reason: decision.reason })
+      return
+    }
+    const { reply, to, type } = decision
+    const maxSize = largestReply(option.maxMessageSize.read(message.options))
+    await send(encodeDhcp(reply, { maxSize }), endpoint(to, from))
+    metrics.dhcpSent.inc({ type })
+    log.debug({ type, mac: mac(reply), address: formatIpv4(reply.yiaddr) }, 'DHCP reply')
+  }
+
+  function notice(
+    { client, subnet }: NonNullable<DhcpDecision['stranger']>,
+    decision: DhcpDecision,
+    now: EpochMs,
+  ): void {
+    const { mac, kind, arch } = client
+    const address = decision.kind === 'reply' ? decision.reply.yiaddr : undefined
+    const sighting = {
+      mac,
+      kind,
+      subnet: subnet.name,
+      ...(arch === undefined ? {} : { arch }),
+      ...(address === undefined ? {} : { address }),
+    }
+    if (strangers.saw(sighting, now)) {
+      log.info({ mac, subnet: subnet.name }, `${mac} is not in the inventory`)
+    }
+  }
+
+  /** Off port 67 there are no well-known client ports: answers go back to where they came from. */
+  function endpoint(to: Destination, from: RemoteInfo): { address: string; port: number } {
+    const wellKnown = port === 67
+    switch (to.kind) {
+      case 'relay':
+        return { address: formatIpv4(to.address), port }
+      case 'client':
+        return { address: formatIpv4(to.address), port: wellKnown ? clientPort : from.port }
+      case 'segment':
+        return segment.interface === 'lo'
+          ? { address: from.address, port: from.port }
+          : { address: '255.255.255.255', port: wellKnown ? clientPort : from.port }
+    }
+  }
+
+  const send = (bytes: Uint8Array, to: { address: string; port: number }): Promise<void> =>
+    new Promise((sent, failed) => {
+      socket.send(bytes, to.port, to.address, (error) => (error ? failed(error) : sent()))
+    })
+
+  function receive(bytes: Uint8Array, from: RemoteInfo): void {
+    const task = serve(bytes, from).catch((error: unknown) => {
+      const malformed = error instanceof DhcpDecodeError
+      metrics.dhcpFailed.inc({ reason: malformed ? 'malformed' : failureName(error) })
+      // Anybody can send rubbish: it is counted, and shown to those who look for it.
+      if (malformed) log.debug({ from: from.address, field: error.field }, error.message)
+      else log.error({ err: error, from: from.address }, 'a DHCP message could not be served')
+    })
+    underway.add(task)
+    void task.finally(() => underway.delete(task))
+  }
+
+  socket.on('message', receive)
+  socket.on('error', (error) => log.error({ err: error }, `DHCP on ${segment.interface}`))
+
+  return {
+    port,
+    async stop() {
+      socket.off('message', receive)
+      await Promise.all(underway)
+      await new Promise<void>((closed) => socket.close(closed))
+    },
+  }
+}
+
+const failureName = (error: unknown): string => (error instanceof Error ? error.name : 'unknown')
+
+const mac = ({ chaddr }: DhcpMessage): string => Buffer.from(chaddr).toString('hex')
+
+/** The kernel caps it at net.core.rmem_max; what it grants is good enough. */
+function enlargeBuffer(socket: Socket): void {
+  socket.setRecvBufferSize(receiveBuffer)
+}

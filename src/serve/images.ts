@@ -1,0 +1,50 @@
+import { Hono } from 'hono'
+import { imageParts, type ImagePart } from '../core/image.ts'
+import type { Store } from '../store/store.ts'
+import { parseImageName } from '../values/ids.ts'
+import type { EpochMs } from '../values/time.ts'
+import { byteResponse } from './byte-response.ts'
+import type { ConnectionOf } from './connection.ts'
+import type { ImageCache } from './image-cache.ts'
+import type { Recorder } from './recorder.ts'
+
+export interface ImageDeps {
+  readonly store: Pick<Store, 'facts'>
+  readonly clock: () => EpochMs
+  readonly images: Pick<ImageCache, 'load'>
+  readonly connectionOf: ConnectionOf
+  readonly recorder: Pick<Recorder, 'speaker' | 'note'>
+}
+
+/** `GET /images/<name>/kernel|initrd`: nothing secret, so for anybody who asks. */
+export function imageRoutes({ store, clock, images, connectionOf, recorder }: ImageDeps): Hono {
+  const app = new Hono()
+
+  app.get('/:name/:part', async (c) => {
+    const started = clock()
+    const name = parseImageName(c.req.param('name'))
+    const part = c.req.param('part')
+    const image = name.ok ? store.facts.image(name.value) : undefined
+    if (image === undefined || !isPart(part)) return c.text('no such image\n', 404)
+    if (!image.ready) return c.text('the image has not arrived whole\n', 503, { 'Retry-After': '5' })
+
+    const loaded = await images.load(image.files[part])
+    if (loaded.kind === 'damaged') {
+      return c.text('the image cannot be read\n', 503, { 'Retry-After': '30' })
+    }
+    const speaker = recorder.speaker(connectionOf(c).peer)
+    const { sha256 } = image.files[part]
+    return byteResponse(c, { bytes: loaded.bytes, sha256 }, ({ complete, toTheEnd, bytes }) => {
+      // A range from the middle is a client that resumes: its last range tells the end.
+      if (speaker === undefined || (complete && !toTheEnd)) return
+      const event = complete
+        ? ({ kind: 'image.sent', part, bytes, ms: clock() - started } as const)
+        : ({ kind: 'image.failed', part, bytes, reason: 'the connection broke off' } as const)
+      recorder.note({ ...speaker, event })
+    })
+  })
+
+  return app
+}
+
+const isPart = (text: string): text is ImagePart => imageParts.some((part) => part === text)

@@ -1,0 +1,64 @@
+import type { Database } from 'better-sqlite3'
+import type { Boot, BootEvent } from '../../core/boot.ts'
+import type { BootId } from '../../values/ids.ts'
+import type { BootQuery, EventQuery, StoredEvent } from '../store.ts'
+
+type EventRow = Omit<StoredEvent, 'event'> & { readonly event: string }
+
+/** Past boots and their events: read from the disk when somebody asks, never by a decision. */
+export function historyReader(database: Database) {
+  const boot = database.prepare<[string], string>('SELECT document FROM boots WHERE id = ?').pluck()
+  const boots = database
+    .prepare<[{ machine: string | null; limit: number }], string>(
+      `
+      SELECT document FROM boots WHERE @machine IS NULL OR machine = @machine
+      ORDER BY id DESC LIMIT @limit`,
+    )
+    .pluck()
+  const columns = 'SELECT seq, at, machine, boot, mac, event FROM events'
+  const events = {
+    all: database.prepare<EventParameters, EventRow>(
+      `${columns} WHERE seq > @after ORDER BY seq LIMIT @limit`,
+    ),
+    boot: database.prepare<EventParameters, EventRow>(
+      `${columns} WHERE boot = @boot AND seq > @after ORDER BY seq LIMIT @limit`,
+    ),
+    machine: database.prepare<EventParameters, EventRow>(
+      `${columns} WHERE machine = @machine AND seq > @after ORDER BY seq LIMIT @limit`,
+    ),
+  }
+  const surplus = database.prepare<[number]>(`
+    DELETE FROM boots WHERE id IN (
+      SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY machine ORDER BY id DESC) AS age FROM boots
+      ) WHERE age > ?)`)
+  const orphans = database.prepare('DELETE FROM events WHERE boot NOT IN (SELECT id FROM boots)')
+
+  return {
+    boot: (id: BootId): Boot | undefined => {
+      const text = boot.get(id)
+      return text === undefined ? undefined : (JSON.parse(text) as Boot)
+    },
+
+    boots: ({ machine, limit }: BootQuery): readonly Boot[] =>
+      boots.all({ machine: machine ?? null, limit }).map((text) => JSON.parse(text) as Boot),
+
+    events: ({ boot: ofBoot, machine, after = 0, limit }: EventQuery): readonly StoredEvent[] => {
+      const parameters = { boot: ofBoot ?? null, machine: machine ?? null, after, limit }
+      const query = ofBoot ? events.boot : machine ? events.machine : events.all
+      return query
+        .all(parameters)
+        .map((row) => ({ ...row, event: JSON.parse(row.event) as BootEvent }))
+    },
+
+    prune: database.transaction((keepBoots: number): number => {
+      const removed = surplus.run(keepBoots).changes
+      if (removed > 0) orphans.run()
+      return removed
+    }),
+  }
+}
+
+type EventParameters = [
+  { boot: string | null; machine: string | null; after: number; limit: number },
+]
