@@ -2,7 +2,7 @@ import type { SeedDigest } from '../values/ids.ts'
 import { formatIpv4, type Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
-import type { Boot } from './boot.ts'
+import type { Boot, Issued } from './boot.ts'
 import type { Facts, InventoryFacts, LeaseFacts } from './facts.ts'
 import { isHeld } from './lease.ts'
 import type { Machine } from './machine.ts'
@@ -25,7 +25,12 @@ export type Refusal =
   | 'foreign-address' // right seed, wrong place: somebody has read it
 
 export type Verdict =
-  | { readonly kind: 'serve'; readonly machine: Machine; readonly boot: Boot }
+  | {
+      readonly kind: 'serve'
+      readonly machine: Machine
+      readonly boot: Boot
+      readonly issued: Issued
+    }
   | {
       readonly kind: 'refuse'
       readonly why: Refusal
@@ -36,7 +41,7 @@ export type Verdict =
     }
 
 export function identify({ boot, machine, latest, source, addresses }: Evidence): Verdict {
-  if (boot === undefined || machine === undefined) {
+  if (boot?.issued === undefined || machine === undefined) {
     return { kind: 'refuse', why: 'unknown-seed', reason: 'no boot has this seed' }
   }
   if (latest?.id !== boot.id) {
@@ -46,7 +51,7 @@ export function identify({ boot, machine, latest, source, addresses }: Evidence)
     const reason = foreignAddress(source, addresses)
     return { kind: 'refuse', why: 'foreign-address', reason, boot }
   }
-  return { kind: 'serve', machine, boot }
+  return { kind: 'serve', machine, boot, issued: boot.issued }
 }
 
 export function evidenceFor(

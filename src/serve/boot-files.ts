@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -6,6 +7,7 @@ import {
   type Firmware,
   type FirmwareFamily,
 } from '../core/boot-file.ts'
+import type { ByteBody } from './byte-response.ts'
 
 export interface BootFilesOptions {
   /** Where the distribution keeps iPXE; the first that has a file wins. */
@@ -18,6 +20,7 @@ export interface BootFilesOptions {
 /** What firmware may fetch, by TFTP and by HTTP: a fixed set of names, held in memory. */
 export interface BootFileStore {
   readonly get: (name: string) => Buffer | undefined
+  readonly entry: (name: string) => ByteBody | undefined
   readonly names: () => readonly string[]
   /** Firmware for which no file was found. */
   readonly missing: readonly FirmwareFamily[]
@@ -31,17 +34,23 @@ export async function loadBootFiles({
   firmware,
   autoexec,
 }: BootFilesOptions): Promise<BootFileStore> {
-  const files = new Map([[autoexecName, Buffer.from(autoexec)]])
+  const files = new Map([[autoexecName, entry(Buffer.from(autoexec))]])
   for (const name of bootFileNames(firmware)) {
     const bytes = await firstFound(directories, name)
-    if (bytes !== undefined) files.set(name, bytes)
+    if (bytes !== undefined) files.set(name, entry(bytes))
   }
   return {
-    get: (name) => files.get(name),
+    get: (name) => files.get(name)?.bytes,
+    entry: (name) => files.get(name),
     names: () => [...files.keys()],
     missing: unservedFamilies(firmware, (name) => files.has(name)),
   }
 }
+
+const entry = (bytes: Buffer) => ({
+  bytes,
+  sha256: createHash('sha256').update(bytes).digest('hex'),
+})
 
 async function firstFound(
   directories: readonly string[],

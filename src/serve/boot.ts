@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { Hono, type Context } from 'hono'
 import type { Logger } from 'pino'
 import {
@@ -14,7 +13,7 @@ import type { Ipv4 } from '../values/ipv4.ts'
 import { parseMac, type Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import { autoexecName, type BootFileStore } from './boot-files.ts'
-import { byteResponse } from './byte-response.ts'
+import { brokenOff, byteResponse } from './byte-response.ts'
 import type { ConnectionOf } from './connection.ts'
 import type { Recorder } from './recorder.ts'
 import { seedDigest } from './seed.ts'
@@ -24,7 +23,7 @@ export interface BootDeps {
   readonly clock: () => EpochMs
   readonly random: (octets: number) => Uint8Array
   readonly scripts: ScriptBodies
-  readonly bootFiles: Pick<BootFileStore, 'get'>
+  readonly bootFiles: Pick<BootFileStore, 'entry'>
   readonly connectionOf: ConnectionOf
   readonly recorder: Pick<Recorder, 'speaker' | 'note'>
   readonly log: Pick<Logger, 'error'>
@@ -37,10 +36,8 @@ export function bootRoutes(deps: BootDeps): Hono {
   const { store, clock, random, scripts, bootFiles, connectionOf, recorder, log } = deps
   const app = new Hono()
 
-  const autoexec = (c: Context): Response =>
-    script(c, autoexecScript(scripts.autoexec, { url: connectionOf(c).base }))
-  app.get(`/${autoexecName}`, autoexec)
-  app.get(`/files/${autoexecName}`, autoexec)
+  app.get(`/${autoexecName}`, autoexecRoute(deps))
+  app.get(`/files/${autoexecName}`, autoexecRoute(deps))
 
   app.get('/:file{[^/]+\\.ipxe}', async (c) => {
     const mac = parseMac(c.req.param('file').slice(0, -'.ipxe'.length))
@@ -70,18 +67,17 @@ export function bootRoutes(deps: BootDeps): Hono {
   app.get('/files/:name', (c) => {
     const started = clock()
     const file = c.req.param('name')
-    const bytes = bootFiles.get(file)
-    if (bytes === undefined) return c.text('no such boot file\n', 404)
+    const entry = bootFiles.entry(file)
+    if (entry === undefined) return c.text('no such boot file\n', 404)
     const speaker = recorder.speaker(connectionOf(c).peer)
-    return byteResponse(c, { bytes, sha256: sha256(bytes) }, (transfer) => {
-      if (speaker === undefined || (transfer.complete && !transfer.toTheEnd)) return
-      const ms = clock() - started
-      const reason = 'the connection broke off'
+    return byteResponse(c, entry, ({ outcome, bytes }) => {
+      if (speaker === undefined || outcome === 'part') return
       recorder.note({
         ...speaker,
-        event: transfer.complete
-          ? { kind: 'boot-file.sent', via: 'http', file, bytes: transfer.bytes, ms }
-          : { kind: 'boot-file.failed', via: 'http', file, reason },
+        event:
+          outcome === 'sent'
+            ? { kind: 'boot-file.sent', via: 'http', file, bytes, ms: clock() - started }
+            : { kind: 'boot-file.failed', via: 'http', file, reason: brokenOff },
       })
     })
   })
@@ -89,10 +85,14 @@ export function bootRoutes(deps: BootDeps): Hono {
   return app
 }
 
+/** iPXE of 2025 looks beside its own file and then in the root. */
+export const autoexecRoute =
+  ({ scripts, connectionOf }: Pick<BootDeps, 'scripts' | 'connectionOf'>) =>
+  (c: Context): Response =>
+    script(c, autoexecScript(scripts.autoexec, { url: connectionOf(c).base }))
+
 const script = (c: Context, text: string): Response =>
   c.text(text, 200, { 'Cache-Control': 'no-store' })
 
 const failure = (error: unknown): string =>
   error instanceof StoreError ? 'cannot keep records for now' : 'failed; its log says why'
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

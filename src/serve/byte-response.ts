@@ -9,13 +9,14 @@ export interface ByteBody {
 }
 
 export interface ByteTransfer {
-  /** Whether all of the answer went out. */
-  readonly complete: boolean
-  /** Whether the answer reached to the last octet of the file. */
-  readonly toTheEnd: boolean
+  /** `part` is a range that went out and ended before the file: the client has more to ask for. */
+  readonly outcome: 'sent' | 'part' | 'broken'
   /** Octets handed to the socket; up to two slices may not have left it. */
   readonly bytes: number
 }
+
+/** The reason on the timeline for `broken`. */
+export const brokenOff = 'the connection broke off'
 
 /**
  * Answers GET and HEAD with bytes from memory: ranges, ETag, If-Range, If-None-Match.
@@ -76,7 +77,10 @@ function slices(
 ): ReadableStream<Uint8Array> {
   let at = from
   const end = (complete: boolean): void =>
-    onEnd({ complete, toTheEnd: to === bytes.length, bytes: at - from })
+    onEnd({
+      outcome: !complete ? 'broken' : to === bytes.length ? 'sent' : 'part',
+      bytes: at - from,
+    })
 
   // The stream ends when the last slice is handed over; only the socket knows whether it went out.
   const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>

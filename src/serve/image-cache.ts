@@ -120,7 +120,7 @@ async function readChecked(path: string, { sha256, size }: ImageFile): Promise<L
     if (found !== size) return damaged(`${path} has ${found} octets, not ${size}`)
     const bytes = Buffer.allocUnsafeSlow(size)
     const hash = createHash('sha256')
-    for (let at = 0; at < size; ) {
+    for (let at = 0; at < size;) {
       const { bytesRead } = await file.read(bytes, at, Math.min(chunkSize, size - at), at)
       if (bytesRead === 0) return damaged(`${path} was cut short while it was read`)
       hash.update(bytes.subarray(at, at + bytesRead))

@@ -3,7 +3,7 @@ import { imageParts, type ImagePart } from '../core/image.ts'
 import type { Store } from '../store/store.ts'
 import { parseImageName } from '../values/ids.ts'
 import type { EpochMs } from '../values/time.ts'
-import { byteResponse } from './byte-response.ts'
+import { brokenOff, byteResponse } from './byte-response.ts'
 import type { ConnectionOf } from './connection.ts'
 import type { ImageCache } from './image-cache.ts'
 import type { Recorder } from './recorder.ts'
@@ -26,7 +26,8 @@ export function imageRoutes({ store, clock, images, connectionOf, recorder }: Im
     const part = c.req.param('part')
     const image = name.ok ? store.facts.image(name.value) : undefined
     if (image === undefined || !isPart(part)) return c.text('no such image\n', 404)
-    if (!image.ready) return c.text('the image has not arrived whole\n', 503, { 'Retry-After': '5' })
+    if (!image.ready)
+      return c.text('the image has not arrived whole\n', 503, { 'Retry-After': '5' })
 
     const loaded = await images.load(image.files[part])
     if (loaded.kind === 'damaged') {
@@ -34,13 +35,15 @@ export function imageRoutes({ store, clock, images, connectionOf, recorder }: Im
     }
     const speaker = recorder.speaker(connectionOf(c).peer)
     const { sha256 } = image.files[part]
-    return byteResponse(c, { bytes: loaded.bytes, sha256 }, ({ complete, toTheEnd, bytes }) => {
-      // A range from the middle is a client that resumes: its last range tells the end.
-      if (speaker === undefined || (complete && !toTheEnd)) return
-      const event = complete
-        ? ({ kind: 'image.sent', part, bytes, ms: clock() - started } as const)
-        : ({ kind: 'image.failed', part, bytes, reason: 'the connection broke off' } as const)
-      recorder.note({ ...speaker, event })
+    return byteResponse(c, { bytes: loaded.bytes, sha256 }, ({ outcome, bytes }) => {
+      if (speaker === undefined || outcome === 'part') return
+      recorder.note({
+        ...speaker,
+        event:
+          outcome === 'sent'
+            ? { kind: 'image.sent', part, bytes, ms: clock() - started }
+            : { kind: 'image.failed', part, bytes, reason: brokenOff },
+      })
     })
   })
 
