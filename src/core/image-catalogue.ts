@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { ImageName, Sha256 } from '../values/ids.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { Change, Decided } from './change.ts'
 import type { ImageFacts } from './facts.ts'
+import { sameData } from './inventory-same.ts'
 import { imageParts, type Image, type ImagePart } from './image.ts'
 
 /** What an `image.json` says. */
@@ -40,7 +40,7 @@ export function planPutImage(
   }
   const same = current !== undefined && fields.length === 0
   return {
-    changes: isDeepStrictEqual(current, image) ? [] : changesOf(facts, image),
+    changes: sameData(current, image) ? [] : changesOf(facts, image),
     result: {
       outcome: same ? 'unchanged' : 'created',
       image,
@@ -126,7 +126,7 @@ function changesOf(facts: ImageFacts, image: Image): readonly Change[] {
 function differing(current: Image, manifest: ImageManifest): readonly string[] {
   const fields = ['arch', 'commandLine', 'seedArgument'] as const
   return [
-    ...imageParts.filter((part) => !isDeepStrictEqual(current.files[part], manifest.files[part])),
+    ...imageParts.filter((part) => !sameData(current.files[part], manifest.files[part])),
     ...fields.filter((field) => current[field] !== manifest[field]),
   ]
 }

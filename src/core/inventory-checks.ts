@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Hostname } from '../values/hostname.ts'
 import type { MachineId, SubnetName } from '../values/ids.ts'
 import { formatIpv4, formatNetwork, type Ipv4 } from '../values/ipv4.ts'
 import { parseMac } from '../values/mac.ts'
 import type { InventoryFacts } from './facts.ts'
 import type { Conflict, FieldProblem, MachineFields } from './inventory.ts'
+import { sameData } from './inventory-same.ts'
 import type { Machine } from './machine.ts'
 import { isHostAddress, type Subnet } from './subnet.ts'
 
@@ -86,11 +86,11 @@ export function machineConflicts(
 
 export const sameFields = (current: Machine, fields: NamedFields): boolean =>
   current.hostname === fields.hostname &&
-  isDeepStrictEqual(current.macs, fields.macs) &&
+  sameData(current.macs, fields.macs) &&
   current.address === fields.address &&
   current.serial === fields.serial &&
   current.uuid === fields.uuid &&
-  isDeepStrictEqual({ ...current.labels }, { ...fields.labels }) &&
+  sameData(current.labels, fields.labels) &&
   current.cloudConfig === fields.cloudConfig
 
 /** Machines whose reserved address a subnet would no longer have room for. */

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { SubnetName } from '../values/ids.ts'
 import { formatNetwork, inNetwork, type Ipv4 } from '../values/ipv4.ts'
 import type { Change, Decided } from './change.ts'
 import type { InventoryFacts, LeaseFacts } from './facts.ts'
 import type { Conflict, Deletion, Precondition, Put } from './inventory.ts'
 import { stranded } from './inventory-checks.ts'
+import { sameData } from './inventory-same.ts'
 import { subnetProblems, type Subnet } from './subnet.ts'
 
 type SubnetFacts = InventoryFacts & Pick<LeaseFacts, 'leases'>
@@ -30,7 +30,7 @@ export function planPutSubnet(facts: SubnetFacts, put: PutSubnet): Decided<Put<S
   if (problems.length > 0) return { changes: [], result: { outcome: 'invalid', problems } }
   const conflicts = [...overlaps(facts, next), ...stranded(facts, put.name, next)]
   if (conflicts.length > 0) return { changes: [], result: { outcome: 'conflict', conflicts } }
-  if (current !== undefined && isDeepStrictEqual({ ...next, version: current.version }, current)) {
+  if (current !== undefined && sameData({ ...next, version: current.version }, current)) {
     return { changes: [], result: { outcome: 'unchanged', record: current } }
   }
   const stays = (address: Ipv4) => inNetwork(next.network, address)

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
-import type { Hono } from 'hono'
 
 export interface HttpListenerOptions {
-  readonly app: Pick<Hono, 'fetch'>
+  /** A Hono application, whatever its types are. */
+  readonly app: Pick<Parameters<typeof createAdaptorServer>[0], 'fetch'>
   /** An address of this host; empty or `::` for all. */
   readonly address: string
   /** 0 takes a free one. */

@@ -26,13 +26,6 @@ export interface SeedDeps {
 export const seedDigest = (key: SeedKey): SeedDigest =>
   createHash('sha256').update(key).digest('hex') as SeedDigest
 
-/** How each refusal looks in HTTP. cloud-init takes them all alike: it tries for ten seconds. */
-const statusOf = {
-  'unknown-seed': 404,
-  superseded: 410,
-  'foreign-address': 403,
-} as const satisfies Record<Refusal, number>
-
 /** `/seed/<key>/…`: the NoCloud documents, phone home and the webhook of one boot. */
 export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): Hono {
   const app = new Hono()

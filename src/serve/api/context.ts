@@ -1,23 +1,10 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ImageFiles } from '../image-files.ts'
+import type { Stranger } from '../strangers.ts'
 import type { Store } from '../../store/store.ts'
-import type { SubnetName } from '../../values/ids.ts'
-import type { Ipv4 } from '../../values/ipv4.ts'
-import type { Mac } from '../../values/mac.ts'
 import type { EpochMs } from '../../values/time.ts'
 import { invalid } from './problem.ts'
 import { zodProblems } from './zod-problems.ts'
-
-/** A MAC that asked for something and that no machine of the inventory has. */
-export interface Stranger {
-  readonly mac: Mac
-  readonly firstSeen: EpochMs
-  readonly lastSeen: EpochMs
-  readonly subnet?: SubnetName
-  readonly relay?: Ipv4
-  /** DHCP option 93. */
-  readonly arch?: number
-}
 
 /** What the management API needs of the server that it is part of. */
 export interface ManagementDeps {

@@ -25,6 +25,8 @@ export function eventText(event: BootEvent): string {
       return `found ${formatIpv4(event.address)} in use by another machine`
     case 'boot-file.sent':
       return `${event.file} sent over ${event.via.toUpperCase()}, ${transfer(event)}${resent(event.retransmits)}`
+    case 'boot-file.missing':
+      return `no boot file for architecture ${event.arch}: ${event.reason}`
     case 'boot-file.failed':
       return `${event.file} not sent over ${event.via.toUpperCase()}: ${event.reason}`
     case 'script.sent':

@@ -9,7 +9,12 @@ import { always, invalid, problem, problems } from './problem.ts'
 import { eventView } from './schema-boot.ts'
 import { selector } from './schema.ts'
 
-const position = z.coerce.number().int().min(0)
+const position = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .optional()
+  .openapi({ type: 'integer', description: 'a seq; 0 for all that is kept' })
 
 const stream = createRoute({
   method: 'get',
@@ -19,7 +24,7 @@ const stream = createRoute({
     'Each message is a TimelineEvent; its id is the place to resume after, as `Last-Event-ID` or `after`. Without either the stream begins with what happens next.',
   request: {
     query: z.object({
-      after: position.optional().openapi({ description: 'a seq; 0 for all that is kept' }),
+      after: position,
       machine: selector.optional(),
       boot: z.string().max(64).optional(),
     }),

@@ -65,5 +65,12 @@ export function machineImportRoutes({ store, clock, random }: ManagementDeps) {
 
 type Row = z.infer<typeof rowSchema>
 
-const withoutUndefined = (row: Row): ImportRow =>
-  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as ImportRow
+/** To leave a field out is to leave it alone. */
+function withoutUndefined({ hostname: name, macs, labels, ...optional }: Row): ImportRow {
+  return {
+    hostname: name,
+    ...(macs === undefined ? {} : { macs }),
+    ...(labels === undefined ? {} : { labels }),
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+  }
+}

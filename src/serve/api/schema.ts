@@ -14,7 +14,7 @@ export function parsedBy<T>(
 ) {
   return z
     .string()
-    .max(1024)
+    .max(4096)
     .openapi(openapi)
     .transform((text, context): T => {
       const parsed = parse(text)

@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { formatIpv4 } from '../../values/ipv4.ts'
 import { formatTime } from '../../values/time.ts'
-import { newApi, type ManagementDeps, type Stranger } from './context.ts'
+import type { Stranger } from '../strangers.ts'
+import { newApi, type ManagementDeps } from './context.ts'
 import { always, problems } from './problem.ts'
 import { time } from './schema.ts'
 
@@ -10,9 +11,13 @@ const strangerSchema = z
     mac: z.string(),
     firstSeen: time,
     lastSeen: time,
-    subnet: z.string().optional(),
-    relay: z.string().optional(),
+    client: z
+      .enum(['pxe', 'uefi-http', 'ipxe', 'system'])
+      .optional()
+      .openapi({ description: 'what spoke' }),
     arch: z.int().optional().openapi({ description: 'DHCP option 93' }),
+    subnet: z.string().optional(),
+    address: z.string().optional(),
   })
   .openapi('Stranger')
 export type StrangerView = z.infer<typeof strangerSchema>
@@ -45,7 +50,8 @@ const view = (stranger: Stranger): StrangerView => ({
   mac: stranger.mac,
   firstSeen: formatTime(stranger.firstSeen),
   lastSeen: formatTime(stranger.lastSeen),
-  ...(stranger.subnet === undefined ? {} : { subnet: stranger.subnet }),
-  ...(stranger.relay === undefined ? {} : { relay: formatIpv4(stranger.relay) }),
+  ...(stranger.kind === undefined ? {} : { client: stranger.kind }),
   ...(stranger.arch === undefined ? {} : { arch: stranger.arch }),
+  ...(stranger.subnet === undefined ? {} : { subnet: stranger.subnet }),
+  ...(stranger.address === undefined ? {} : { address: formatIpv4(stranger.address) }),
 })
