@@ -26,7 +26,10 @@ function describe(issue: Issue, path: readonly PropertyKey[]): readonly FieldPro
     case 'invalid_key':
     case 'invalid_element':
       return issue.issues.flatMap((inner) => describe(inner, path))
-    default:
+    case 'custom':
+    case 'invalid_format':
+    case 'invalid_union':
+    case 'not_multiple_of':
       return [{ field, problem: issue.message }]
   }
 }
@@ -46,14 +49,10 @@ const article = (type: string): string => {
 function size(issue: Extract<Issue, { code: 'too_big' | 'too_small' }>): string {
   const [word, bound] =
     issue.code === 'too_big' ? ['at most', issue.maximum] : ['at least', issue.minimum]
-  switch (issue.origin) {
-    case 'string':
-      return bound === 1 && word === 'at least' ? 'is empty' : `must have ${word} ${bound} characters`
-    case 'array':
-    case 'set':
-    case 'map':
-      return bound === 1 && word === 'at least' ? 'is empty' : `must have ${word} ${bound} entries`
-    default:
-      return `must be ${word} ${bound}`
-  }
+  const units: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' }
+  const unit = units[issue.origin]
+  if (unit === undefined) return `must be ${word} ${bound}`
+  return issue.code === 'too_small' && bound === 1
+    ? 'is empty'
+    : `must have ${word} ${bound}${unit}`
 }

@@ -1,0 +1,4 @@
+/** Something that the user can put right: the message is all that is shown. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+}

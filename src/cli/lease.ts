@@ -1,0 +1,30 @@
+import type { Command } from 'commander'
+import type { LeaseView } from '../serve/api/leases.ts'
+import { connect } from './connection.ts'
+import { localTime, printList } from './table.ts'
+
+export function leaseCommands(program: Command): void {
+  const lease = program.command('lease').description('the addresses that are in use')
+
+  lease
+    .command('list')
+    .description('list the leases')
+    .option('--subnet <name>', 'of one subnet only')
+    .option('--json', 'as JSON')
+    .action(async (options: { subnet?: string; json?: true }, command: Command) => {
+      const query = options.subnet === undefined ? '' : `?subnet=${encodeURIComponent(options.subnet)}`
+      const { leases } = await connect(command).get<{ leases: LeaseView[] }>(`/leases${query}`)
+      printList(leases, options.json, {
+        head: ['ADDRESS', 'MAC', 'MACHINE', 'SUBNET', 'STATE', 'EXPIRES'],
+        row: (each) => [
+          each.address,
+          each.mac,
+          each.machine ?? '-',
+          each.subnet,
+          each.state,
+          localTime(each.expires),
+        ],
+        empty: 'no leases',
+      })
+    })
+}
