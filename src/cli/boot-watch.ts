@@ -1,4 +1,4 @@
-import { bootColumns, boots, eventLine, type Timeline } from './boot.ts'
+import { bootColumns, boots, eventLine, type Timeline } from './boot-view.ts'
 import type { ApiClient } from './client.ts'
 import { watchEvents } from './event-stream.ts'
 import { print, printList, table } from './table.ts'
@@ -14,9 +14,11 @@ const lost = (error: Error): void => {
 export async function watchBoots(client: ApiClient, machine: string | undefined): Promise<void> {
   const query = new URLSearchParams(machine === undefined ? {} : { machine })
   if (!process.stdout.isTTY) {
-    printList(await boots(client, machine), false, bootColumns)
+    let isListed = false
     for await (const seen of watchEvents(client, query, lost)) {
       if (seen.kind === 'event') print(eventLine(seen.event))
+      else if (!isListed) printList(await boots(client, machine), false, bootColumns)
+      isListed = true
     }
     return
   }
@@ -32,7 +34,7 @@ export async function watchBoots(client: ApiClient, machine: string | undefined)
   for await (const _ of watchEvents(client, query, lost)) {
     if (isDue) continue
     isDue = true
-    setTimeout(() => draw().catch(lost), redrawEvery)
+    setTimeout(() => void draw().catch(lost), redrawEvery)
   }
 }
 

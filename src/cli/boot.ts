@@ -1,12 +1,10 @@
 import type { Command } from 'commander'
-import type { BootView, EventView } from '../serve/api/schema-boot.ts'
+import { bootColumns, boots, eventLine, type Timeline } from './boot-view.ts'
 import { watchBoots, watchTimeline } from './boot-watch.ts'
 import { ApiError, type ApiClient } from './client.ts'
 import { connect } from './connection.ts'
 import { CliError } from './error.ts'
-import { localTime, print, printFields, printJson, printList } from './table.ts'
-
-export type Timeline = BootView & { readonly events: readonly EventView[] }
+import { print, printFields, printJson, printList } from './table.ts'
 
 interface ShowOptions {
   readonly json?: true
@@ -40,28 +38,6 @@ export function bootCommands(program: Command): void {
       if (options.watch) await watchTimeline(client, timeline)
     })
 }
-
-export async function boots(client: ApiClient, machine?: string): Promise<readonly BootView[]> {
-  const query = machine === undefined ? '' : `?machine=${encodeURIComponent(machine)}`
-  return (await client.get<{ boots: BootView[] }>(`/boots${query}`)).boots
-}
-
-export const bootColumns = {
-  head: ['MACHINE', 'STAGE', 'OUTCOME', 'IMAGE', 'LAST EVENT', 'BOOT', 'PROBLEM'],
-  row: (each: BootView): readonly string[] => [
-    each.machine,
-    each.stage,
-    each.outcome,
-    each.issued?.image ?? '-',
-    localTime(each.updated),
-    each.id,
-    each.problem ?? '',
-  ],
-  empty: 'no machine has booted yet',
-}
-
-export const eventLine = (event: EventView): string =>
-  `${localTime(event.at)}  ${event.machine}  ${event.kind.padEnd(16)}  ${event.text}\n`
 
 /** Boot ids are ULIDs; a hostname that looks like one is taken for a machine after all. */
 async function findBoot(client: ApiClient, which: string): Promise<Timeline> {

@@ -52,7 +52,9 @@ export function apiClient(server: string, token: string): ApiClient {
         headers: { authorization: `Bearer ${token}`, ...(init.headers as Headers) },
       })
     } catch (error) {
-      throw new Unreachable(`${server} does not answer: ${reason(error)}; is "rollcall serve" running there?`)
+      throw new Unreachable(
+        `${server} does not answer: ${reason(error)}; is "rollcall serve" running there?`,
+      )
     }
     if (response.ok) return response
     throw await failure(response, server)

@@ -28,7 +28,10 @@ function token(file: string | undefined): string {
   if (file !== undefined) return readToken(file)
   if (ROLLCALL_TOKEN) return ROLLCALL_TOKEN
   if (ROLLCALL_TOKEN_FILE) return readToken(ROLLCALL_TOKEN_FILE)
-  const tried = [join(loadConfig(undefined).stateDir, 'admin.token'), '/var/lib/rollcall/admin.token']
+  const tried = [
+    join(loadConfig(undefined).stateDir, 'admin.token'),
+    '/var/lib/rollcall/admin.token',
+  ]
   for (const path of tried) {
     try {
       return readFileSync(path, 'utf8').trim()

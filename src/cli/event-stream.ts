@@ -6,7 +6,8 @@ import { ApiError, type ApiClient } from './client.ts'
 const patience = 40_000
 
 /** What a watcher gets: events, and each time that it is (again) in touch with the server. */
-export type Watched = { readonly kind: 'connected' } | { readonly kind: 'event'; readonly event: EventView }
+export type Watched =
+  { readonly kind: 'connected' } | { readonly kind: 'event'; readonly event: EventView }
 
 /**
  * Timeline events, for ever: when the connection breaks it is made again after the last event, so that
@@ -28,7 +29,7 @@ export async function* watchEvents(
     const abort = new AbortController()
     try {
       const headers = { accept: 'text/event-stream', ...(last && { 'last-event-id': last }) }
-      const response = await client.open(`/events?${query}`, headers, abort.signal)
+      const response = await client.open(`/events?${query.toString()}`, headers, abort.signal)
       isLost = false
       yield { kind: 'connected' }
       const messages: EventSourceMessage[] = []

@@ -12,7 +12,8 @@ export function leaseCommands(program: Command): void {
     .option('--subnet <name>', 'of one subnet only')
     .option('--json', 'as JSON')
     .action(async (options: { subnet?: string; json?: true }, command: Command) => {
-      const query = options.subnet === undefined ? '' : `?subnet=${encodeURIComponent(options.subnet)}`
+      const query =
+        options.subnet === undefined ? '' : `?subnet=${encodeURIComponent(options.subnet)}`
       const { leases } = await connect(command).get<{ leases: LeaseView[] }>(`/leases${query}`)
       printList(leases, options.json, {
         head: ['ADDRESS', 'MAC', 'MACHINE', 'SUBNET', 'STATE', 'EXPIRES'],

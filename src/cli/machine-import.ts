@@ -20,7 +20,8 @@ export function machineImportCommand(machine: Command): void {
     .description('add or change many machines, all or none: a YAML list, or CSV with a header')
     .action(async (file: string, _: unknown, command: Command) => {
       const text = readText(file)
-      const rows = extname(file).toLowerCase() === '.csv' ? csvRows(text, file) : yamlRows(text, file)
+      const rows =
+        extname(file).toLowerCase() === '.csv' ? csvRows(text, file) : yamlRows(text, file)
       const machines = rows.map((row) => row.machine)
       try {
         const client = connect(command)
@@ -45,7 +46,10 @@ function withLines(
   const lines = errors.map(({ field, problem }) => {
     const found = /^machines\[(\d+)\]\.?(.*)$/.exec(field)
     if (!found) return `${file}: ${field}: ${problem}`
-    const text = problem.replaceAll(/machines\[(\d+)\]/g, (_, index: string) => `line ${lineOf(index)}`)
+    const text = problem.replaceAll(
+      /machines\[(\d+)\]/g,
+      (_, index: string) => `line ${lineOf(index)}`,
+    )
     return `${file}:${lineOf(found[1] ?? '')}: ${found[2] ? `${found[2]}: ` : ''}${text}`
   })
   return `nothing was imported\n${lines.join('\n')}`
@@ -75,7 +79,9 @@ const columns = ['hostname', 'mac', 'address', 'serial', 'uuid'] as const
 
 /** Plain CSV: none of these values holds a comma or a quote. Several MACs stand with spaces between. */
 function csvRows(text: string, file: string): readonly Row[] {
-  const lines = text.split(/\r?\n/).map((line, index) => ({ line: index + 1, cells: cellsOf(line) }))
+  const lines = text
+    .split(/\r?\n/)
+    .map((line, index) => ({ line: index + 1, cells: cellsOf(line) }))
   const [head, ...rest] = lines.filter(({ cells }) => cells.some((cell) => cell !== ''))
   const names = head?.cells.map((cell) => cell.toLowerCase()) ?? []
   const unknown = names.find((name) => !columns.some((column) => column === name))
@@ -98,4 +104,9 @@ function csvRows(text: string, file: string): readonly Row[] {
 }
 
 const cellsOf = (line: string): readonly string[] =>
-  line.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1').trim())
+  line.split(',').map((cell) =>
+    cell
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .trim(),
+  )

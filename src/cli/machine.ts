@@ -27,9 +27,10 @@ export function machineCommands(program: Command): void {
     .option('--label <key=value>', 'only those with this label; repeatable', collect)
     .option('--json', 'as JSON')
     .action(async (options: { label?: readonly string[]; json?: true }, command: Command) => {
-      const query = new URLSearchParams(options.label?.map((label) => ['label', label]))
+      const query = new URLSearchParams()
+      for (const label of options.label ?? []) query.append('label', label)
       const { machines } = await connect(command).get<{ machines: MachineView[] }>(
-        `/machines?${query}`,
+        `/machines?${query.toString()}`,
       )
       printList(machines, options.json, {
         head: ['HOSTNAME', 'MACS', 'ADDRESS', 'LABELS'],
@@ -81,7 +82,13 @@ export function machineCommands(program: Command): void {
     .action(async (name: string, options: Fields & { hostname?: string }, command: Command) => {
       const client = connect(command)
       const current = await client.send<MachineView>('GET', pathOf(name))
-      const { id: _id, version: _version, created: _created, updated: _updated, ...fields } = current.body
+      const {
+        id: _id,
+        version: _version,
+        created: _created,
+        updated: _updated,
+        ...fields
+      } = current.body
       const json = { ...changed(fields, options), hostname: options.hostname ?? fields.hostname }
       const headers = current.etag === undefined ? {} : { 'if-match': current.etag }
       const { body } = await client.send<MachineView>('PUT', pathOf(name), { json, headers })
@@ -112,8 +119,16 @@ type MachineFields = Omit<MachineView, 'id' | 'hostname' | 'version' | 'created'
 /** An option that is not given changes nothing; one that is `false` takes its field away. */
 function changed(fields: Partial<MachineFields>, options: Fields) {
   const cloudConfig = options.cloudConfig ? readText(options.cloudConfig) : options.cloudConfig
-  const given = { address: options.address, serial: options.serial, uuid: options.uuid, cloudConfig }
-  const next: Record<string, unknown> = { ...fields, labels: { ...fields.labels, ...options.label } }
+  const given = {
+    address: options.address,
+    serial: options.serial,
+    uuid: options.uuid,
+    cloudConfig,
+  }
+  const next: Record<string, unknown> = {
+    ...fields,
+    labels: { ...fields.labels, ...options.label },
+  }
   if (options.mac !== undefined) next['macs'] = options.mac
   for (const [field, value] of Object.entries(given)) {
     if (value !== undefined) next[field] = value === false ? undefined : value

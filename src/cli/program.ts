@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { ConfigError } from '../config.ts'
+import { StoreError } from '../store/store.ts'
 import { bootCommands } from './boot.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { ApiError, Unreachable } from './client.ts'
@@ -8,11 +10,13 @@ import { CliError } from './error.ts'
 import { imageCommands } from './image.ts'
 import { leaseCommands } from './lease.ts'
 import { machineCommands } from './machine.ts'
+import { serveCommand } from './serve.ts'
 import { subnetCommands } from './subnet.ts'
 import { tokenCommands } from './token.ts'
 
 /** Every verb adds itself to the program. */
 const verbs = [
+  serveCommand,
   checkConfigCommand,
   doctorCommand,
   machineCommands,
@@ -38,12 +42,19 @@ export async function run(argv: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    const isExpected =
-      error instanceof ApiError || error instanceof Unreachable || error instanceof CliError
-    if (!isExpected) throw error
+    if (!isExpected(error)) throw error
     process.stderr.write(`rollcall: ${error.message}\n`)
     return 1
   }
+}
+
+/** What the user can put right is told in a line; a bug keeps its stack trace. */
+function isExpected(error: unknown): error is Error {
+  const kinds = [ApiError, Unreachable, CliError, ConfigError, StoreError]
+  // A port in use, a file without permission: the system's own words say it.
+  return (
+    kinds.some((kind) => error instanceof kind) || (error instanceof Error && 'syscall' in error)
+  )
 }
 
 function program(): Command {

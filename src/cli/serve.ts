@@ -1,14 +1,21 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { pino, type Logger } from 'pino'
 import { loadConfig, type Config } from '../config.ts'
 import { startDaemon } from '../daemon.ts'
+import { CliError } from './error.ts'
 
-export function serveCommand(): Command {
-  return new Command('serve')
+export function serveCommand(program: Command): void {
+  program
+    .command('serve')
     .description('run the server until SIGTERM or SIGINT')
-    .option('--config <file>', 'configuration; without one nothing leaves loopback')
-    .action(async ({ config }: { config?: string }) => {
-      await serve(loadConfig(config))
+    .option('--config <file>', 'YAML; without one everything stays on loopback')
+    .action(async ({ config }: { readonly config?: string }) => {
+      try {
+        await serve(loadConfig(config))
+      } catch (error) {
+        // Whatever keeps a server from starting is for its admin to read, not for a debugger.
+        throw error instanceof Error ? new CliError(error.message) : error
+      }
     })
 }
 

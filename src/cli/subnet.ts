@@ -25,7 +25,11 @@ export function subnetCommands(program: Command): void {
     .alias('put')
     .description('add a subnet, or replace one')
     .requiredOption('--network <cidr>', 'like 192.0.2.0/24')
-    .option('--pool <range>', 'addresses for machines without one of their own; repeatable', collect)
+    .option(
+      '--pool <range>',
+      'addresses for machines without one of their own; repeatable',
+      collect,
+    )
     .option('--router <address>', 'the default gateway')
     .option('--dns <address>', 'a name server; repeatable', collect)
     .option('--domain <name>', 'the DNS domain')

@@ -1,10 +1,21 @@
 import Table from 'cli-table3'
 
 const none = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '',
-  right: '', 'right-mid': '', middle: '  ',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
 }
 
 /** Columns without borders, which `awk` and people both read. */
@@ -29,7 +40,11 @@ export const printJson = (value: unknown): void => print(`${JSON.stringify(value
 export function printList<T>(
   items: readonly T[],
   json: boolean | undefined,
-  { head, row, empty }: {
+  {
+    head,
+    row,
+    empty,
+  }: {
     readonly head: readonly string[]
     readonly row: (item: T) => readonly string[]
     readonly empty: string

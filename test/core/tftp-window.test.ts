@@ -48,6 +48,12 @@ describe('loss within a window (RFC 7440 section 4)', () => {
     expect(scene.sends).toBe('DATA 6 7 8 9')
   })
 
+  test('found to be none before anything went out again', () => {
+    const scene = windowed(12, 4)
+    expect(scene.receives(ack(4))).toBe('DATA 5 6 7 8')
+    expect(scene.receives(ack(5), ack(8))).toBe('DATA 9 10 11 12')
+  })
+
   test('of the first block: only the timer, since ACK 0 may be a copy of the one for the OACK', () => {
     const scene = windowed(12, 4)
     expect(scene.receives(ack(0), ack(0))).toBe('')

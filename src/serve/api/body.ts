@@ -10,8 +10,7 @@ const isJson = /^application\/([a-z.-]+\+)?json\b/i
 
 const limit = bodyLimit({
   maxSize: largestJson,
-  onError: (context) =>
-    problem(context, 413, `a JSON body has at most ${largestJson} octets here`),
+  onError: (context) => problem(context, 413, `a JSON body has at most ${largestJson} octets here`),
 })
 
 /** RFC 8259, 8.1: JSON between systems is UTF-8. `json()` would quietly take U+FFFD for the rest. */

@@ -50,7 +50,9 @@ export function eventRoutes({ store, stopping }: ManagementDeps) {
     const { after, machine: which, boot } = context.req.valid('query')
     const last = context.req.valid('header')['last-event-id']
     if (last !== undefined && !/^\d{1,15}$/.test(last)) {
-      return invalid(context, [{ field: 'Last-Event-ID', problem: `'${last}' is not an id of this stream` }])
+      return invalid(context, [
+        { field: 'Last-Event-ID', problem: `'${last}' is not an id of this stream` },
+      ])
     }
     const machine = which === undefined ? undefined : selectMachine(store.facts, which)
     if (which !== undefined && machine === undefined) {

@@ -56,7 +56,11 @@ export function imageUploadRoutes({ store, imageFiles }: ManagementDeps) {
       if (received !== 'kept') return invalid(context, [{ field: part, ...received }])
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-      return problem(context, 507, `there is no room for ${promised.size} octets of ${name}'s ${part}`)
+      return problem(
+        context,
+        507,
+        `there is no room for ${promised.size} octets of ${name}'s ${part}`,
+      )
     }
     const updated = await store.update((facts) => planFileArrived(facts, name, imageFiles.has))
     if (updated === undefined) {

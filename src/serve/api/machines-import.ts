@@ -56,7 +56,10 @@ export function machineImportRoutes({ store, clock, random }: ManagementDeps) {
     const count = errors.length + conflicts.length
     return problem(context, conflicts.length > 0 ? 409 : 422, {
       detail: `${count} of the values cannot be used, and nothing was changed`,
-      errors: [...errors, ...conflicts].map((each) => ({ field: each.field, problem: each.problem })),
+      errors: [...errors, ...conflicts].map((each) => ({
+        field: each.field,
+        problem: each.problem,
+      })),
       conflicts: conflicts.map(({ field, value, holder }) => ({ field, value, holder })),
     })
   })

@@ -119,7 +119,11 @@ export function machineRoutes({ store, clock, random }: ManagementDeps) {
       case 'conflict':
         return conflict(context, result.conflicts)
       case 'precondition-failed':
-        return problem(context, 412, 'the machine is not as If-Match or If-None-Match says; read it again')
+        return problem(
+          context,
+          412,
+          'the machine is not as If-Match or If-None-Match says; read it again',
+        )
       case 'created':
       case 'updated':
       case 'unchanged': {

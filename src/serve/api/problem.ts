@@ -77,7 +77,8 @@ export const conflict = (context: Context, conflicts: readonly Conflict[]) =>
     conflicts: conflicts.map(({ field, value, holder }) => ({ field, value, holder })),
   })
 
-const sentence = ({ field, problem: text }: FieldProblem) => (field === '' ? text : `${field}: ${text}`)
+const sentence = ({ field, problem: text }: FieldProblem) =>
+  field === '' ? text : `${field}: ${text}`
 
 /** The OpenAPI entry of each failure that a route can answer with, besides those of every route. */
 export function problems<S extends ProblemStatus>(...statuses: readonly S[]) {

@@ -36,7 +36,8 @@ export const imageManifestSchema = z
     }),
     seedArgument: checkedBy((text) => textProblem(text, seedArgumentProblem), {
       example: defaultSeedArgument,
-      description: 'how this image is told its seed: {hostname}, {instance-id} and {seed} are filled',
+      description:
+        'how this image is told its seed: {hostname}, {instance-id} and {seed} are filled',
     }).default(defaultSeedArgument),
   })
   .openapi('ImageManifest')
@@ -64,7 +65,9 @@ export const imageSchema = z
     created: time,
     ready: z.boolean().openapi({ description: 'whether machines can boot it' }),
     default: z.boolean(),
-    missing: z.array(z.enum(imageParts)).openapi({ description: 'the files that have yet to be sent' }),
+    missing: z
+      .array(z.enum(imageParts))
+      .openapi({ description: 'the files that have yet to be sent' }),
   })
   .openapi('Image')
 export type ImageView = z.infer<typeof imageSchema>

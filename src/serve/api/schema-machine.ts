@@ -1,11 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { parseDocument } from 'yaml'
 import type { Machine } from '../../core/machine.ts'
-import {
-  labelKeyProblem,
-  labelValueProblem,
-  serialProblem,
-} from '../../core/inventory-fields.ts'
+import { labelKeyProblem, labelValueProblem, serialProblem } from '../../core/inventory-fields.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
 import { formatTime } from '../../values/time.ts'
 import { address, checkedBy, hostname, mac, time, uuid } from './schema.ts'
@@ -22,7 +18,8 @@ const cloudConfig = z
   .openapi({ example: '#cloud-config\npackages: [htop]\n', description: 'YAML: a mapping' })
   .superRefine((text, context) => {
     const problem = cloudConfigProblem(text)
-    if (problem !== undefined) context.issues.push({ code: 'custom', message: problem, input: text })
+    if (problem !== undefined)
+      context.issues.push({ code: 'custom', message: problem, input: text })
   })
 
 export const machineFieldsSchema = z

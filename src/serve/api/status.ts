@@ -35,9 +35,7 @@ const get = createRoute({
 
 export function statusRoutes({ store, clock, version }: ManagementDeps) {
   const api = newApi()
-  api.openapi(get, (context) =>
-    context.json({ version, ...countsOf(store.facts, clock()) }, 200),
-  )
+  api.openapi(get, (context) => context.json({ version, ...countsOf(store.facts, clock()) }, 200))
   return api
 }
 

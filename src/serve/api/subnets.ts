@@ -92,7 +92,11 @@ export function subnetRoutes({ store }: ManagementDeps) {
       case 'conflict':
         return conflict(context, result.conflicts)
       case 'precondition-failed':
-        return problem(context, 412, 'the subnet is not as If-Match or If-None-Match says; read it again')
+        return problem(
+          context,
+          412,
+          'the subnet is not as If-Match or If-None-Match says; read it again',
+        )
       case 'created':
       case 'updated':
       case 'unchanged': {

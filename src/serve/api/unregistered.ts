@@ -29,7 +29,9 @@ const list = createRoute({
   responses: {
     200: {
       description: 'The latest first',
-      content: { 'application/json': { schema: z.object({ unregistered: z.array(strangerSchema) }) } },
+      content: {
+        'application/json': { schema: z.object({ unregistered: z.array(strangerSchema) }) },
+      },
     },
     ...problems(...always),
   },

@@ -19,7 +19,12 @@ function describe(issue: Issue, path: readonly PropertyKey[]): readonly FieldPro
       if (issue.message.endsWith('received undefined')) return [{ field, problem: 'is missing' }]
       return [{ field, problem: `must be ${article(issue.expected)}` }]
     case 'invalid_value':
-      return [{ field, problem: `must be ${issue.values.map((value) => `'${String(value)}'`).join(' or ')}` }]
+      return [
+        {
+          field,
+          problem: `must be ${issue.values.map((value) => `'${String(value)}'`).join(' or ')}`,
+        },
+      ]
     case 'too_big':
     case 'too_small':
       return [{ field, problem: size(issue) }]

@@ -32,7 +32,10 @@ export async function management(given: Partial<ManagementDeps> = {}) {
     ...given,
   }
   const { token, text } = mintApiToken('test', deps.random, start)
-  await deps.store.update(() => ({ changes: [{ kind: 'api-token.put', token }], result: undefined }))
+  await deps.store.update(() => ({
+    changes: [{ kind: 'api-token.put', token }],
+    result: undefined,
+  }))
   const app = managementApp(deps)
   onTestFinished(async () => {
     await store.close()
@@ -40,10 +43,16 @@ export async function management(given: Partial<ManagementDeps> = {}) {
   })
 
   /** A request with the token; an object as body goes out as JSON. */
-  const call = async (method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) => {
+  const call = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const sent = new Headers({ authorization: `Bearer ${text}`, ...headers })
     const raw = typeof body === 'string' || body instanceof Uint8Array
-    if (body !== undefined && !sent.has('content-type')) sent.set('content-type', 'application/json')
+    if (body !== undefined && !sent.has('content-type'))
+      sent.set('content-type', 'application/json')
     return app.request(`/api/v1${path}`, {
       method,
       headers: sent,
@@ -53,5 +62,9 @@ export async function management(given: Partial<ManagementDeps> = {}) {
   return { app, deps, store, imageFiles, directory, call, logged, time, token: text }
 }
 
-export const rack = { network: '192.0.2.0/24', pools: ['192.0.2.100-192.0.2.199'], router: '192.0.2.1' }
+export const rack = {
+  network: '192.0.2.0/24',
+  pools: ['192.0.2.100-192.0.2.199'],
+  router: '192.0.2.1',
+}
 export const macOf = (n: number): string => `52:54:00:00:00:${n.toString(16).padStart(2, '0')}`

@@ -1,0 +1,172 @@
+import { createSocket } from 'node:dgram'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { networkInterfaces } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Config } from '../config.ts'
+import type { Firmware } from '../core/boot-file.ts'
+
+/** One line of the doctor's report. */
+export interface Finding {
+  readonly level: 'ok' | 'warn' | 'fail'
+  readonly text: string
+  /** What to do about it. */
+  readonly advice?: string
+}
+
+const ok = (text: string): Finding => ({ level: 'ok', text })
+const warn = (text: string, advice: string): Finding => ({ level: 'warn', text, advice })
+const fail = (text: string, advice: string): Finding => ({ level: 'fail', text, advice })
+
+/** @param running like `24.21.0` @param wanted like `>=24.15` */
+export function nodeVersion(running: string, wanted: string): Finding {
+  const numbers = (text: string) =>
+    text
+      .replace(/^[^\d]*/, '')
+      .split('.')
+      .map(Number)
+  const [major = 0, minor = 0] = numbers(running)
+  const [needMajor = 0, needMinor = 0] = numbers(wanted)
+  return major > needMajor || (major === needMajor && minor >= needMinor)
+    ? ok(`Node.js ${running}`)
+    : fail(`Node.js ${running} is too old`, `run it through npm, which brings Node.js ${wanted}`)
+}
+
+/** Each interface, and the IPv4 address on it that rollcall would answer from. */
+export function interfaces(
+  names: readonly string[],
+  present: ReturnType<typeof networkInterfaces>,
+): readonly Finding[] {
+  return names.map((name) => {
+    const addresses = present[name]
+    if (addresses === undefined) {
+      const others = Object.keys(present).join(', ')
+      return fail(`interface ${name} is not there, or is down`, `this host has ${others}`)
+    }
+    const v4 = addresses.find(({ family }) => family === 'IPv4')
+    return v4
+      ? ok(`interface ${name} has ${v4.address}`)
+      : fail(`interface ${name} has no IPv4 address`, `give it one: ip address add … dev ${name}`)
+  })
+}
+
+/** Which firmware can be booted with the iPXE files of this host. */
+export function bootFiles(firmware: Firmware, directories: readonly string[]): readonly Finding[] {
+  const pathOf = (names: readonly string[]): string | undefined =>
+    names
+      .flatMap((name) => directories.map((directory) => join(directory, name)))
+      .find((path) => existsSync(path))
+  return firmware.families.map(({ name, tftp, http }) => {
+    const found = [...new Set([pathOf(tftp), pathOf(http)])].filter((path) => path !== undefined)
+    if (found.length > 0) return ok(`iPXE for ${name}: ${found.join(', ')}`)
+    return warn(
+      `no iPXE for ${name}: none of ${[...new Set([...tftp, ...http])].join(', ')} in ${directories.join(', ')}`,
+      'install the package ipxe, or name its folder in bootFiles.directories, unless no such machine boots here',
+    )
+  })
+}
+
+export function stateDir(path: string): Finding {
+  let existing = path
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing)
+  try {
+    accessSync(existing, constants.W_OK | constants.X_OK)
+  } catch {
+    return fail(
+      `stateDir ${path} cannot be written`,
+      existing === path
+        ? 'give it to the user who runs rollcall'
+        : `make it: ${existing} is not ours`,
+    )
+  }
+  return ok(`stateDir ${path} ${existing === path ? 'can be written' : 'can be made'}`)
+}
+
+export interface Port {
+  readonly what: string
+  readonly protocol: 'udp' | 'tcp'
+  readonly address: string
+  readonly port: number
+}
+
+/** The ports that this configuration opens. */
+export function portsOf(
+  config: Config,
+  present: ReturnType<typeof networkInterfaces>,
+): readonly Port[] {
+  const addresses = config.interfaces.flatMap(
+    (name) => present[name]?.find(({ family }) => family === 'IPv4')?.address ?? [],
+  )
+  const { dhcp, tftp, http, management } = config
+  return [
+    // Broadcasts are received on any address, so any other listener on that port is in the way.
+    ...(dhcp.enabled
+      ? [{ what: 'DHCP', protocol: 'udp' as const, address: '0.0.0.0', port: dhcp.port }]
+      : []),
+    ...addresses.flatMap((address) => [
+      ...(tftp.enabled
+        ? [{ what: 'TFTP', protocol: 'udp' as const, address, port: tftp.port }]
+        : []),
+      { what: 'provisioning HTTP', protocol: 'tcp' as const, address, port: http.port },
+    ]),
+    { what: 'management', protocol: 'tcp', ...management },
+  ]
+}
+
+/** @param isOurs whether it is a running rollcall that has the ports */
+export async function portFree(port: Port, isOurs: boolean): Promise<Finding> {
+  const name = `${port.what} port ${port.port}/${port.protocol} on ${port.address}`
+  const code = await bindError(port)
+  if (code === undefined) return ok(`${name} is free`)
+  if (code === 'EADDRINUSE' && isOurs) return ok(`${name} is in use, and rollcall is running`)
+  if (code === 'EADDRINUSE') {
+    const flag = port.protocol === 'udp' ? 'u' : 't'
+    return fail(`${name} is in use`, `ss -l${flag}np 'sport = :${port.port}' shows by what`)
+  }
+  if (code === 'EACCES') {
+    const advice =
+      'ports below 1024 need root or CAP_NET_BIND_SERVICE; the systemd unit and the NixOS module give it'
+    return fail(`${name} is privileged`, advice)
+  }
+  return fail(`${name} cannot be opened: ${code}`, 'look at the address and the interface')
+}
+
+function bindError({ protocol, address, port }: Port): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const failed = (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message)
+  if (protocol === 'udp') {
+    const socket = createSocket('udp4').once('error', failed)
+    socket.bind({ address, port, exclusive: true }, () => socket.close(() => resolve(undefined)))
+  } else {
+    const server = createServer().once('error', failed)
+    server.listen({ host: address, port, exclusive: true }, () =>
+      server.close(() => resolve(undefined)),
+    )
+  }
+  return promise
+}
+
+/** What `package.json` says of Node.js. */
+export function wantedNode(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly engines: { readonly node: string } }).engines.node
+}
+
+/** What a running server still lacks before a machine can boot. */
+export function inventory(status: {
+  readonly machines: number
+  readonly subnets: number
+  readonly defaultImage?: string | undefined
+}): readonly Finding[] {
+  return [
+    status.subnets > 0
+      ? ok(`${status.subnets} subnet(s)`)
+      : warn('no subnet', 'no machine gets an address: rollcall subnet add NAME --network CIDR'),
+    status.machines > 0
+      ? ok(`${status.machines} machine(s)`)
+      : warn('no machine', 'nobody gets a name: rollcall machine add NAME --mac MAC'),
+    status.defaultImage === undefined
+      ? warn('no image', 'no machine can boot: rollcall image import DIR')
+      : ok(`image ${status.defaultImage} is the default`),
+  ]
+}
