@@ -92,7 +92,8 @@ export function machineCommands(program: Command): void {
       const json = { ...changed(fields, options), hostname: options.hostname ?? fields.hostname }
       const headers = current.etag === undefined ? {} : { 'if-match': current.etag }
       const { body } = await client.send<MachineView>('PUT', pathOf(name), { json, headers })
-      print(`machine ${body.hostname} is as given\n`)
+      const same = body.version === current.body.version
+      print(`machine ${body.hostname} ${same ? 'was like that already' : 'changed'}\n`)
     })
 
   machine

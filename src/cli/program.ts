@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { ConfigError } from '../config.ts'
-import { StoreError } from '../store/store.ts'
 import { bootCommands } from './boot.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { ApiError, Unreachable } from './client.ts'
@@ -50,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 /** What the user can put right is told in a line; a bug keeps its stack trace. */
 function isExpected(error: unknown): error is Error {
-  const kinds = [ApiError, Unreachable, CliError, ConfigError, StoreError]
+  const kinds = [ApiError, Unreachable, CliError]
   // A port in use, a file without permission: the system's own words say it.
   return (
     kinds.some((kind) => error instanceof kind) || (error instanceof Error && 'syscall' in error)

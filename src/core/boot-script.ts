@@ -2,7 +2,7 @@ import type { BootId, SeedDigest, SeedKey } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
-import { problemOf, type BootEvent } from './boot.ts'
+import type { BootEvent } from './boot.ts'
 import type { Decided } from './change.ts'
 import type { Facts } from './facts.ts'
 import { addressesOf, foreignAddress } from './identity.ts'
@@ -53,10 +53,8 @@ export function answerScript(
   if ('reason' in choice) {
     const event: BootEvent = { kind: 'script.refused', reason: choice.reason }
     const happening = { machine: machine.id, mac, event }
-    // It asks again every minute: one line on its timeline says it all.
-    const told = latest !== undefined && latest.problem === problemOf(event)
     return {
-      changes: told ? [] : record(happening, latest, fresh.boot, now),
+      changes: record(happening, latest, fresh.boot, now),
       result: { kind: 'wait', reason: choice.reason },
     }
   }
@@ -131,15 +129,8 @@ export function scriptFor(
   }
 }
 
-/** For HTTP, where the server knows the address that it was asked at; TFTP only knows the port. */
-export const autoexecScript = (
-  body: string,
-  server: { readonly url: string } | { readonly httpPort: number },
-): string =>
-  bootScript(
-    body,
-    'url' in server ? { 'rollcall-url': server.url } : { 'rollcall-port': String(server.httpPort) },
-  )
+export const autoexecScript = (body: string, { url }: { readonly url: string }): string =>
+  bootScript(body, { 'rollcall-url': url })
 
 /** The NoCloud base URL. It ends in a slash, which cloud-init before 23.1 demands. */
 export const seedUrl = (base: string, seed: SeedKey): string => `${base}/seed/${seed}/`

@@ -29,10 +29,11 @@ const linux = {
  */
 export async function openDhcpSocket(segment: Segment, port: number): Promise<Socket> {
   const socket = createSocket('udp4')
+  const listening = once(socket, 'listening') // a socket that is handed over listens at once
   if (segment.interface === 'lo') socket.bind({ address: segment.address, port })
   else socket.bind({ fd: bindToDevice(segment.interface, port) })
   try {
-    await once(socket, 'listening')
+    await listening
   } catch (error) {
     throw inWords(error, segment.interface, port)
   }

@@ -15,6 +15,8 @@ export interface ImageCacheOptions {
   readonly log: Pick<Logger, 'info' | 'error'>
   /** Octets that files of other images than the default may keep in memory. */
   readonly spareBytes?: number
+  /** Milliseconds before a damaged file is read again: a rack that asks for it must not wear the disk. */
+  readonly retryDamaged?: number
 }
 
 /** Images in memory, each checked against its hash when it is read. */
@@ -31,10 +33,12 @@ export function createImageCache({
   blobPath,
   log,
   spareBytes = 1024 ** 3,
+  retryDamaged = 10_000,
 }: ImageCacheOptions): ImageCache {
   /** The least recently used first. */
   const held = new Map<Sha256, Buffer>()
-  const loading = new Map<Sha256, Promise<Loaded>>()
+  /** Under way, or damaged and not worth another try yet. */
+  const reads = new Map<Sha256, Promise<Loaded>>()
   let disk: Promise<unknown> = Promise.resolve()
   /** The default image's files; the old ones stay until the new ones are all here. */
   let pinned: ReadonlySet<Sha256> = new Set()
@@ -48,8 +52,8 @@ export function createImageCache({
       held.set(sha256, bytes)
       return { kind: 'loaded', bytes }
     }
-    const under = loading.get(sha256) ?? read(file)
-    loading.set(sha256, under)
+    const under = reads.get(sha256) ?? read(file)
+    reads.set(sha256, under)
     return under
   }
 
@@ -57,12 +61,14 @@ export function createImageCache({
     const turn = disk.then(() => readChecked(blobPath(file.sha256), file))
     disk = turn
     return turn.then((loaded) => {
-      loading.delete(file.sha256)
+      const { sha256 } = file
       if (loaded.kind === 'loaded') {
-        held.set(file.sha256, loaded.bytes)
-        trim(file.sha256)
+        reads.delete(sha256)
+        held.set(sha256, loaded.bytes)
+        trim(sha256)
       } else {
-        log.error({ sha256: file.sha256, problem: loaded.problem }, 'image file cannot be served')
+        log.error({ sha256, problem: loaded.problem }, 'image file cannot be served')
+        setTimeout(() => reads.delete(sha256), retryDamaged).unref()
       }
       return loaded
     })

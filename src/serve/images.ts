@@ -26,14 +26,17 @@ export function imageRoutes({ store, clock, images, connectionOf, recorder }: Im
     const part = c.req.param('part')
     const image = name.ok ? store.facts.image(name.value) : undefined
     if (image === undefined || !isPart(part)) return c.text('no such image\n', 404)
-    if (!image.ready)
-      return c.text('the image has not arrived whole\n', 503, { 'Retry-After': '5' })
+    // No Retry-After here and below: iPXE would wait in silence, while its script says why it waits.
+    if (!image.ready) return c.text('the image has not arrived whole\n', 503)
 
     const loaded = await images.load(image.files[part])
-    if (loaded.kind === 'damaged') {
-      return c.text('the image cannot be read\n', 503, { 'Retry-After': '30' })
-    }
     const speaker = recorder.speaker(connectionOf(c).peer)
+    if (loaded.kind === 'damaged') {
+      const reason = 'the file is damaged on the server; its log says how'
+      const event = { kind: 'image.failed', part, bytes: 0, reason } as const
+      if (speaker) recorder.note({ ...speaker, event })
+      return c.text(`${reason}\n`, 503)
+    }
     const { sha256 } = image.files[part]
     return byteResponse(c, { bytes: loaded.bytes, sha256 }, ({ outcome, bytes }) => {
       if (speaker === undefined || outcome === 'part') return

@@ -22,7 +22,7 @@ export interface ProvisioningDeps {
   readonly images: Pick<ImageCache, 'load'>
   readonly bootFiles: Pick<BootFileStore, 'entry'>
   readonly scripts: ScriptBodies
-  readonly log: Pick<Logger, 'debug' | 'warn' | 'error'>
+  readonly log: Pick<Logger, 'debug' | 'error'>
   /** A MAC that the inventory does not know asked for its script. */
   readonly onStranger: (mac: Mac, address: Ipv4 | undefined) => void
   /** What machines are told instead of the address that they reached; no slash at the end. */

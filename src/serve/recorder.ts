@@ -1,19 +1,16 @@
 import type { Logger } from 'pino'
-import type { BootEvent } from '../core/boot.ts'
 import { holderOf } from '../core/identity.ts'
 import { record, type Happening } from '../core/timeline.ts'
 import type { Store } from '../store/store.ts'
-import { bootId, type BootId, type MachineId } from '../values/ids.ts'
+import { bootId, type BootId } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { EpochMs } from '../values/time.ts'
 
 export interface RecorderDeps {
-  readonly store: Store
+  readonly store: Pick<Store, 'facts' | 'update'>
   readonly clock: () => EpochMs
   readonly random: (octets: number) => Uint8Array
-  readonly log: Pick<Logger, 'warn' | 'error'>
-  /** Events of one kind that one boot may have; what comes after is dropped. */
-  readonly limit?: number
+  readonly log: Pick<Logger, 'error'>
 }
 
 /** `during` keeps an event that comes late out of the next boot's timeline. */
@@ -21,7 +18,7 @@ export type Noted = Omit<Happening, 'issued'> & { readonly during?: BootId | und
 
 export type Speaker = Omit<Noted, 'event'>
 
-/** Writes to the timeline what machines do over HTTP, and never more than a disk can bear. */
+/** Writes to the timeline what machines do. */
 export interface Recorder {
   /** The machine that this address belongs to, and the boot that it is in. */
   readonly speaker: (address: Ipv4 | undefined) => Speaker | undefined
@@ -31,35 +28,8 @@ export interface Recorder {
   readonly note: (noted: Noted) => void
 }
 
-interface Count {
-  boot: BootId | undefined
-  readonly kinds: Map<BootEvent['kind'], number>
-}
-
-export function createRecorder({
-  store,
-  clock,
-  random,
-  log,
-  limit = 1000,
-}: RecorderDeps): Recorder {
-  const counts = new Map<MachineId, Count>()
-
-  const withinLimit = ({ machine, event: { kind } }: Noted): boolean => {
-    const boot = store.facts.latestBoot(machine)?.id
-    let count = counts.get(machine)
-    if (count === undefined || count.boot !== boot) {
-      count = { boot, kinds: new Map() }
-      counts.set(machine, count)
-    }
-    const seen = (count.kinds.get(kind) ?? 0) + 1
-    count.kinds.set(kind, seen)
-    if (seen === limit + 1) log.warn({ machine, boot, kind, limit }, 'too many events of one kind')
-    return seen <= limit
-  }
-
+export function createRecorder({ store, clock, random, log }: RecorderDeps): Recorder {
   const keep = async (noted: Noted): Promise<void> => {
-    if (!withinLimit(noted)) return
     const { during, ...happening } = noted
     const now = clock()
     const fresh = bootId(now, random(10))

@@ -30,5 +30,5 @@ export function endEvent(
   file: string,
   { end, bytes, retransmits, ms }: TransferReport,
 ): TftpEvent {
-  return { peer, file, ...end, bytes, retransmits, ms }
+  return { ...end, peer, file, bytes, retransmits, ms }
 }

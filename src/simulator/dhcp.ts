@@ -96,7 +96,7 @@ async function ask(options: Ask): Promise<DhcpMessage | undefined> {
   const { xid, nic, signal, link, sleep, waits, packet, types, wants } = options
   const answer = Promise.withResolvers<DhcpMessage>()
   link.onPacket((bytes) => {
-    const message = decoded(bytes)
+    const message = decodedDhcp(bytes)
     const type = message && option.messageType.read(message.options)
     const isForUs =
       message?.op === 'reply' &&
@@ -155,7 +155,8 @@ function leaseOf(ack: DhcpMessage, server: Ipv4): Lease {
   }
 }
 
-function decoded(bytes: Uint8Array): DhcpMessage | undefined {
+/** Rubbish is not for anybody: undefined. */
+export function decodedDhcp(bytes: Uint8Array): DhcpMessage | undefined {
   try {
     return decodeDhcp(bytes)
   } catch (error) {

@@ -12,60 +12,58 @@ export interface HttpAsk {
   readonly signal: AbortSignal
   /** Milliseconds without an octet; without it, for ever. */
   readonly idleMs?: number
+  /** For a body that is more than its digest. */
+  readonly onPiece?: (piece: Buffer) => void
 }
 
 export interface HttpAnswer {
   readonly status: number
   /** Lower-case names. */
   readonly headers: IncomingMessage['headers']
-  readonly bytes: Buffer
-}
-
-/** What came of a large file, of which only this is worth keeping. */
-export interface Digest {
   readonly sha256: string
-  readonly bytes: number
+  /** Octets of the body. */
+  readonly size: number
+  /** Its beginning, at most `kept` octets: all of a document, and nobody needs more of a kernel. */
+  readonly head: Buffer
 }
 
-/** @throws HttpFailure, when there is no whole answer */
-export async function fetchHttp(ask: HttpAsk): Promise<HttpAnswer> {
-  const pieces: Buffer[] = []
-  const { status, headers } = await exchange(ask, (piece) => pieces.push(piece))
-  return { status, headers, bytes: Buffer.concat(pieces) }
-}
+const kept = 64 * 1024
 
-/** The same for a body too large to keep. @throws HttpFailure */
-export async function digestHttp(
-  ask: HttpAsk,
-): Promise<Digest & Pick<HttpAnswer, 'status' | 'headers'>> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  const { status, headers } = await exchange(ask, (piece) => {
-    hash.update(piece)
-    bytes += piece.length
-  })
-  return { status, headers, sha256: hash.digest('hex'), bytes }
-}
-
-/** Refused, broken off, or silent for too long. */
+/** Refused, broken off, silent for too long, or a status that is none of success. */
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure'
+  readonly status: number | undefined
+  /** Seconds, of a Retry-After header. */
+  readonly retryAfter: number | undefined
+
+  constructor(message: string, answer?: HttpAnswer) {
+    super(message)
+    this.status = answer?.status
+    const retryAfter = Number(answer?.headers['retry-after'] ?? '')
+    this.retryAfter = retryAfter > 0 ? retryAfter : undefined
+  }
 }
 
-/** Each of these clients opens a connection for each file, so that no pool has to be emptied at the end. */
-async function exchange(
-  ask: HttpAsk,
-  onPiece: (piece: Buffer) => void,
-): Promise<Pick<HttpAnswer, 'status' | 'headers'>> {
-  const { url, from, method = 'GET', headers, body, signal, idleMs } = ask
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+/** @throws HttpFailure without a whole answer of status 200 */
+export async function fetchHttp(ask: HttpAsk): Promise<HttpAnswer> {
+  const answer = await askHttp(ask)
+  if (answer.status === 200) return answer
+  throw new HttpFailure(`${ask.method ?? 'GET'} ${ask.url}: status ${answer.status}`, answer)
+}
+
+/** Whatever the status. @throws HttpFailure without a whole answer */
+export async function askHttp(ask: HttpAsk): Promise<HttpAnswer> {
+  const { url, from, method = 'GET', headers, body, signal, idleMs, onPiece } = ask
   const outgoing = request(url, {
     method,
+    // A connection for each file: there is no pool to empty at the end.
     agent: new Agent({ keepAlive: false }),
     localAddress: from,
-    headers: body === undefined ? headers : { ...headers, 'Content-Length': Buffer.byteLength(body) },
+    headers:
+      body === undefined ? headers : { ...headers, 'Content-Length': Buffer.byteLength(body) },
     signal,
   })
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   outgoing.on('response', resolve).on('error', reject)
   if (idleMs !== undefined) {
     outgoing.setTimeout(idleMs, () => outgoing.destroy(new Error(`silent for ${idleMs} ms`)))
@@ -73,10 +71,28 @@ async function exchange(
   outgoing.end(body)
   try {
     const incoming = await promise
-    for await (const piece of incoming) onPiece(piece as Buffer)
-    return { status: incoming.statusCode ?? 0, headers: incoming.headers }
+    return {
+      status: incoming.statusCode ?? 0,
+      headers: incoming.headers,
+      ...(await read(incoming)),
+    }
   } catch (error) {
     if (signal.aborted) throw signal.reason
     throw new HttpFailure(`${method} ${url}: ${(error as Error).message}`)
   }
+}
+
+async function read(
+  incoming: IncomingMessage,
+): Promise<Pick<HttpAnswer, 'sha256' | 'size' | 'head'>> {
+  const hash = createHash('sha256')
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of incoming as AsyncIterable<Buffer>) {
+    hash.update(piece)
+    onPiece?.(piece)
+    if (size < kept) pieces.push(piece.subarray(0, kept - size))
+    size += piece.length
+  }
+  return { sha256: hash.digest('hex'), size, head: Buffer.concat(pieces) }
 }

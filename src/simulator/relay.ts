@@ -1,7 +1,8 @@
 import { formatIpv4, type Ipv4, parseIpv4, unspecified } from '../values/ipv4.ts'
 import { must } from '../values/parse.ts'
-import { decodeDhcp, type DhcpMessage, encodeDhcp } from '../wire/dhcp.ts'
+import { type DhcpMessage, encodeDhcp } from '../wire/dhcp.ts'
 import { option, relayAgentOf } from '../wire/dhcp-options.ts'
+import { decodedDhcp } from './dhcp.ts'
 import { boundSocket, type DhcpLink, type Endpoint } from './link.ts'
 
 /** A rack's switch that relays DHCP (RFC 1542 4, RFC 3046). */
@@ -13,6 +14,7 @@ export interface Relay {
 
 /** RFC 1542 4.1.1. */
 const mostHops = 16
+const ethernetPayload = 1472
 
 /**
  * @param giaddr the switch's address in the rack's subnet, which says where the machines are
@@ -25,12 +27,12 @@ export async function openRelay(giaddr: string, server: Endpoint): Promise<Relay
   let next = 1
 
   uplink.on('message', (bytes) => {
-    const reply = decodeDhcp(bytes)
-    const agent = option.relayAgent.read(reply.options)
+    const reply = decodedDhcp(bytes)
+    if (reply?.op !== 'reply') return
     // Nothing but the echoed option tells which port: a server that loses it loses its answers.
-    const port = agent?.circuitId && Buffer.from(agent.circuitId).toString('latin1')
-    if (reply.op !== 'reply' || port === undefined) return
-    ports.get(port)?.(encodeDhcp(withoutAgent(reply)))
+    const circuit = option.relayAgent.read(reply.options)?.circuitId ?? new Uint8Array()
+    const port = Buffer.from(circuit).toString('latin1')
+    ports.get(port)?.(encodeDhcp(withoutAgent(reply), { maxSize: ethernetPayload }))
   })
 
   return {
@@ -39,9 +41,10 @@ export async function openRelay(giaddr: string, server: Endpoint): Promise<Relay
       next += 1
       return {
         send(packet) {
-          const request = forwarded(decodeDhcp(packet), address, port)
-          if (request === undefined) return
-          uplink.send(encodeDhcp(request), server.port, server.address)
+          const request = decodedDhcp(packet)
+          if (request?.op !== 'request' || request.hops >= mostHops) return
+          const bytes = encodeDhcp(withAgent(request, address, port), { maxSize: ethernetPayload })
+          uplink.send(bytes, server.port, server.address)
         },
         onPacket: (listener) => ports.set(port, listener),
         close: () => ports.delete(port),
@@ -51,9 +54,8 @@ export async function openRelay(giaddr: string, server: Endpoint): Promise<Relay
   }
 }
 
-/** RFC 1542 4.1.1, RFC 3046 2.1. */
-export function forwarded(request: DhcpMessage, giaddr: Ipv4, port: string) {
-  if (request.op !== 'request' || request.hops >= mostHops) return undefined
+/** RFC 1542 4.1.1: the first relay's address stays. RFC 3046 2.1.1: the option goes last. */
+function withAgent(request: DhcpMessage, giaddr: Ipv4, port: string): DhcpMessage {
   const circuit = [1, Buffer.from(port, 'latin1')] as const
   return {
     ...request,

@@ -74,9 +74,7 @@ test('udhcpc, of whose capture only the text is here', () => {
     uuid: '00000000-0000-0000-0000-000000000001' as Nic['uuid'],
     duid: new Uint8Array(),
   }
-  const chosen = { server: 0xc0000201, address: 0xc0000267 } as Parameters<
-    DhcpClient['request']
-  >[1]
+  const chosen = { server: 0xc0000201, address: 0xc0000267 } as Parameters<DhcpClient['request']>[1]
   for (const each of [undefined, chosen]) {
     const packet = clientPacket(dhcpClients.udhcpc, nic, { xid: 1, packet: 1, chosen: each })
     const message = decodeDhcp(packet)

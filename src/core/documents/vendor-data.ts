@@ -1,5 +1,5 @@
-import { stringify } from 'yaml'
 import type { Hostname } from '../../values/hostname.ts'
+import { yaml } from './yaml.ts'
 
 export interface VendorData {
   readonly hostname: Hostname
@@ -12,7 +12,7 @@ export interface VendorData {
  * here it survives a user-data that cannot be parsed.
  */
 export const vendorData = ({ hostname, seed }: VendorData): string =>
-  `#cloud-config\n${stringify({
+  `#cloud-config\n${yaml({
     // Any further key (`level`, say) makes cloud-init 22.4 report an error for every stage.
     reporting: { rollcall: { type: 'webhook', endpoint: `${seed}events` } },
     phone_home: {

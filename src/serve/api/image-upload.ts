@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { planFileArrived } from '../../core/image-catalogue.ts'
+import { planFileArrived, wantedFiles } from '../../core/image-catalogue.ts'
 import { imageParts } from '../../core/image.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { noImage, viewer } from './images.ts'
@@ -64,6 +64,7 @@ export function imageUploadRoutes({ store, imageFiles }: ManagementDeps) {
     }
     const updated = await store.update((facts) => planFileArrived(facts, name, imageFiles.has))
     if (updated === undefined) {
+      imageFiles.keepOnly(wantedFiles(store.facts))
       return problem(context, 404, `${noImage(name)} any more: it was removed meanwhile`)
     }
     return context.json(view(updated), 200)

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { parseDocument } from 'yaml'
+import { isMap, parseDocument } from 'yaml'
 import type { Machine } from '../../core/machine.ts'
 import { labelKeyProblem, labelValueProblem, serialProblem } from '../../core/inventory-fields.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
@@ -70,9 +70,11 @@ function cloudConfigProblem(text: string): string | undefined {
   const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
   const [error] = document.errors
   if (error) return `is not YAML: ${error.message.split('\n')[0]}`
-  const value: unknown = document.toJS({ maxAliasCount: 100 })
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    return 'must be a YAML mapping, like "packages: [htop]"'
+  if (!isMap(document.contents)) return 'must be a YAML mapping, like "packages: [htop]"'
+  try {
+    document.toJS({ maxAliasCount: 100 })
+  } catch (failure) {
+    return `is not usable YAML: ${(failure as Error).message}`
   }
   return undefined
 }

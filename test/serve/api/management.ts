@@ -6,13 +6,21 @@ import { managementApp } from '../../../src/serve/api/app.ts'
 import type { ManagementDeps } from '../../../src/serve/api/context.ts'
 import { mintApiToken } from '../../../src/serve/api/token-text.ts'
 import { openImageFiles } from '../../../src/serve/image-files.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { epochMs } from '../../../src/values/time.ts'
 
 export const start = epochMs(Date.parse('2026-11-22T12:00:00Z'))
 
-/** A management API on a real store, with a clock that only a test moves and countable "random". */
-export async function management(given: Partial<ManagementDeps> = {}) {
+/**
+ * A management API on a real store, with a clock that only a test moves and countable "random".
+ *
+ * @param served what the API sees of the store
+ */
+export async function management(
+  given: Partial<ManagementDeps> = {},
+  served: (store: Store) => Store = (store) => store,
+) {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-api-'))
   const store = openSqliteStore({ path: join(directory, 'rollcall.sqlite') })
   const imageFiles = await openImageFiles(join(directory, 'images'))
@@ -36,7 +44,7 @@ export async function management(given: Partial<ManagementDeps> = {}) {
     changes: [{ kind: 'api-token.put', token }],
     result: undefined,
   }))
-  const app = managementApp(deps)
+  const app = managementApp({ ...deps, store: served(deps.store) })
   onTestFinished(async () => {
     await store.close()
     rmSync(directory, { recursive: true })

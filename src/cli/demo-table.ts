@@ -1,0 +1,95 @@
+import type { Progress } from '../simulator/progress.ts'
+import { isToldUnregistered } from './demo-check.ts'
+import type { DemoMachine } from './demo-rack.ts'
+import { print, table } from './table.ts'
+
+/** A machine of the demo while it boots. */
+export interface Row {
+  readonly machine: DemoMachine
+  progress: Progress
+  /** Milliseconds since 1970; undefined while it is off. */
+  started: number | undefined
+  /** When it came to its end, whichever it is. */
+  ended: number | undefined
+}
+
+/** Shows how the rack comes up. */
+export interface Display {
+  /** Something has changed. */
+  update(row: Row): void
+  /** Nothing will change any more. */
+  end(): void
+}
+
+const head = ['MACHINE', 'MAC', 'FIRMWARE', 'ADDRESS', 'STAGE', 'NAME IT GOT', 'SECONDS']
+
+const cells = ({ machine, progress, started, ended }: Row): readonly string[] => [
+  machine.hostname ?? '(a stranger)',
+  machine.nic.mac,
+  machine.kind.title + (machine.rack === 'relayed' ? ', relayed' : ''),
+  progress.address ?? '-',
+  stageText(progress),
+  progress.stage === 'up' ? (progress.hostname ?? '-') : '-',
+  started === undefined ? '-' : (((ended ?? Date.now()) - started) / 1000).toFixed(1),
+]
+
+function stageText(progress: Progress): string {
+  if (isToldUnregistered(progress)) return 'unregistered'
+  return progress.problem === undefined ? progress.stage : `${progress.stage}: failed`
+}
+
+const draw = (rows: readonly Row[]): string => table(head, rows.map(cells))
+
+/** A table that is redrawn on a terminal; elsewhere a line for each machine that is done, then the table. */
+export const display = (rows: readonly Row[]): Display =>
+  process.stdout.isTTY ? liveTable(rows, process.stdout.rows) : lines(rows)
+
+/** Milliseconds between two redraws. */
+const redrawEvery = 100
+
+function liveTable(rows: readonly Row[], height: number): Display {
+  let drawn = 0
+  const redraw = (): void => {
+    // A cursor cannot go up past the screen's top: what does not fit is shown at the end.
+    const room = Math.max(height - 3, 3)
+    const shown = draw(rows).split('\n').slice(0, room)
+    const text = shown.map((line) => `${line}\u001B[K\n`).join('')
+    print(`${drawn > 0 ? `\u001B[${drawn}A` : ''}${text}\u001B[J`)
+    drawn = shown.length
+  }
+  redraw()
+  const timer = setInterval(redraw, redrawEvery)
+  return {
+    update() {},
+    end() {
+      clearInterval(timer)
+      print(drawn > 0 ? `\u001B[${drawn}A\u001B[J` : '')
+      print(draw(rows))
+    },
+  }
+}
+
+function lines(rows: readonly Row[]): Display {
+  const told = new Set<Row>()
+  return {
+    update(row) {
+      const { progress } = row
+      if (told.has(row) || row.ended === undefined) return
+      told.add(row)
+      const [
+        machine = '',
+        mac = '',
+        firmware = '',
+        address = '',
+        stage = '',
+        name = '',
+        seconds = '',
+      ] = cells(row)
+      const end = progress.stage === 'up' ? `is up as ${name}` : (progress.problem ?? stage)
+      print(`${machine} (${mac}, ${firmware}) at ${address} ${end} after ${seconds} s\n`)
+    },
+    end() {
+      print(`\n${draw(rows)}`)
+    },
+  }
+}

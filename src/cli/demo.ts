@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, InvalidArgumentError } from 'commander'
+import { udpLink, type Site } from '../simulator/link.ts'
+import { powerOn } from '../simulator/machine.ts'
+import { openRelay, type Relay } from '../simulator/relay.ts'
+import { boots, eventLine, type Timeline } from './boot-view.ts'
+import { isToldUnregistered, problemsOf } from './demo-check.ts'
+import { type DemoFiles, writeDemoFiles } from './demo-files.ts'
+import { fetchInRanges, stealSeed } from './demo-probe.ts'
+import { type DemoMachine, demoMachines, racks } from './demo-rack.ts'
+import { type DemoServer, startDemoServer } from './demo-server.ts'
+import { display, type Row } from './demo-table.ts'
+import { wholeNumber } from './options.ts'
+import { print } from './table.ts'
+
+/** More would not fit the pools, nor a terminal. */
+const mostMachines = 200
+/** Everything, from the first port to the last check. */
+const patienceMs = 120_000
+
+export function demoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description('a rack of simulated machines boots from a server of its own, on loopback')
+    .option('--machines <n>', 'how many', machineCount, 24)
+    .option('--keep', 'leave the temporary directory with database, log and configuration')
+    .action(async ({ machines, keep }: { readonly machines: number; readonly keep?: true }) => {
+      process.exitCode = (await demo(machines, keep === true)) ? 0 : 1
+    })
+}
+
+function machineCount(text: string): number {
+  const count = wholeNumber(text)
+  if (count >= 1 && count <= mostMachines) return count
+  throw new InvalidArgumentError(`it takes 1 to ${mostMachines} machines`)
+}
+
+/** @returns whether everything was right */
+async function demo(count: number, keep: boolean): Promise<boolean> {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
+  const interrupted = new AbortController()
+  const interrupt = (): void => interrupted.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(patienceMs)])
+  try {
+    const files = writeDemoFiles(directory, imageName)
+    const server = await startDemoServer(directory, files.bootFiles, signal)
+    try {
+      return await bootRack(server, files, demoMachines(count), signal)
+    } finally {
+      await server.stop()
+      if (keep) {
+        print(`\nAll of it is in ${directory}. To look at it: npm run rollcall -- serve \\\n`)
+        print(`  --config ${server.configFile}\n`)
+        print(`and: npm run rollcall -- boot list --server ${server.client.server} \\\n`)
+        print(`  --token-file ${server.tokenFile}\n`)
+      }
+    }
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    if (!keep) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const imageName = 'demo-1'
+
+async function bootRack(
+  server: DemoServer,
+  files: DemoFiles,
+  machines: readonly DemoMachine[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { client, ports } = server
+  print(`a server on 127.0.0.1: DHCP ${ports.dhcp}, TFTP ${ports.tftp}, HTTP ${ports.http}, `)
+  print(`API ${ports.api}\n`)
+  await server.cli('image', 'import', files.image, '--default')
+  for (const { subnet, fields } of Object.values(racks)) {
+    await client.send('PUT', `/subnets/${subnet}`, { json: fields })
+  }
+  for (const { hostname, fields } of machines) {
+    if (hostname !== undefined) {
+      await client.send('PUT', `/machines/${hostname}`, { json: fields })
+    }
+  }
+  const registered = machines.filter(({ hostname }) => hostname !== undefined)
+  print(`image ${imageName} and ${registered.length} machines in two racks are in the inventory; `)
+  print('one more machine is plugged in that is not\n\n')
+
+  const relay = await openRelay(racks.relayed.giaddr, { address: '127.0.0.1', port: ports.dhcp })
+  const began = Date.now()
+  const rows = await powerOnAll(machines, { relay, ports, signal })
+  const seconds = ((Date.now() - began) / 1000).toFixed(1)
+  relay.close()
+
+  const results = rows.map(({ machine, progress }) => {
+    return { mac: machine.nic.mac, hostname: machine.hostname, progress }
+  })
+  const problems = [
+    ...problemsOf(results, await boots(client), files),
+    ...(await probe(server, files, rows, signal)),
+  ]
+  if (problems.length > 0) {
+    print(`\n${problems.map((problem) => `WRONG  ${problem}\n`).join('')}`)
+    return false
+  }
+  await tellTimeline(server, registered[0]?.hostname ?? '')
+  print(`\nAll ${registered.length} machines are up in ${seconds} s under the names that the `)
+  print(
+    'inventory gives to their MACs.\nThe one that is not in the inventory got no name, and waits ',
+  )
+  print(
+    'to be registered.\nIts address was refused the seed of another machine. Every file arrived ',
+  )
+  print('whole (SHA-256).\n')
+  return true
+}
+
+interface Room {
+  readonly relay: Relay
+  readonly ports: DemoServer['ports']
+  readonly signal: AbortSignal
+}
+
+/** Until every registered machine is up or has given up, and the stranger knows that it is one. */
+async function powerOnAll(
+  machines: readonly DemoMachine[],
+  { relay, ports, signal }: Room,
+): Promise<readonly Row[]> {
+  const rows: readonly Row[] = machines.map((machine) => ({
+    machine,
+    progress: { stage: 'off', console: [] },
+    started: undefined,
+    ended: undefined,
+  }))
+  const shown = display(rows)
+  const server = { address: '127.0.0.1', port: ports.dhcp }
+  const site = (rack: DemoMachine['rack']): Site => ({
+    plugIn: rack === 'relayed' ? () => relay.plugIn() : () => udpLink('127.0.0.1', server),
+    tftpPort: ports.tftp,
+    random: randomBytes,
+    sleep: (ms, until) => sleep(ms, undefined, { signal: until }),
+  })
+
+  const boot = async (row: Row): Promise<void> => {
+    const { kind, nic, rack, delay } = row.machine
+    const enough = new AbortController()
+    await sleep(delay, undefined, { signal }).catch(() => {})
+    row.started = Date.now()
+    const off = AbortSignal.any([signal, enough.signal])
+    await powerOn({ kind, nic, site: site(rack) }, off, (progress) => {
+      row.progress = progress
+      // It would ask again every minute, for ever.
+      if (isToldUnregistered(progress)) enough.abort()
+      shown.update(row)
+    })
+    row.ended = Date.now()
+    shown.update(row)
+  }
+  await Promise.all(rows.map(boot))
+  shown.end()
+  return rows
+}
+
+/** The stranger tries another machine's seed, and a machine takes its initrd in parts. */
+async function probe(
+  { ports }: DemoServer,
+  files: DemoFiles,
+  rows: readonly Row[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const victim = rows.find(({ progress }) => progress.seed !== undefined)?.progress
+  const stranger = rows.find(({ machine }) => machine.hostname === undefined)?.progress
+  const { seed, address } = victim ?? {}
+  if (seed === undefined || address === undefined || stranger?.address === undefined) return []
+  const found: string[] = []
+  const status = await stealSeed(seed, stranger.address, signal)
+  if (status !== 403) found.push(`a seed was asked for from a wrong address: ${status}, not 403`)
+
+  const url = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
+  const whole = await fetchInRanges(url, address, signal)
+  if ('problem' in whole) found.push(whole.problem)
+  else if (whole.sha256 !== files.initrdSha256) found.push('the initrd in ranges is another one')
+  return found
+}
+
+/** What the server knows of one boot; cloud-init's own events would fill the screen. */
+async function tellTimeline({ client }: DemoServer, hostname: string): Promise<void> {
+  const [latest] = await boots(client, hostname)
+  if (latest === undefined) return
+  const { events } = await client.get<Timeline>(`/boots/${latest.id}`)
+  print(`\nThe timeline of ${hostname}, without what cloud-init reports of itself:\n`)
+  for (const event of events) if (event.kind !== 'cloud-init') print(`  ${eventLine(event)}`)
+}
