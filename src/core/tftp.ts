@@ -89,11 +89,11 @@ function negotiate(
   const blockSize = atMost(limits.blockSize, number(requested, 'blksize', 8, 65464))
   const windowSize = atMost(limits.windowSize, number(requested, 'windowsize', 1, 65535))
   const timeout = number(requested, 'timeout', 1, 255)
-  // An empty file's size is left out: curl takes a tsize of 0 for a fault and goes without a word.
-  const size = optionValue(requested, 'tsize') === undefined ? 0 : content.length
+  // An empty file's size is left out: curl takes a tsize of 0 for a fault and leaves without a word.
+  const size = content.length > 0 ? content.length : undefined
   const granted = new Map([
     ['blksize', blockSize],
-    ['tsize', size === 0 ? undefined : size],
+    ['tsize', size],
     ['timeout', timeout],
     ['windowsize', windowSize],
   ])

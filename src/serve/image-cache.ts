@@ -37,8 +37,9 @@ export function createImageCache({
 }: ImageCacheOptions): ImageCache {
   /** The least recently used first. */
   const held = new Map<Sha256, Buffer>()
-  /** Under way, or damaged and not worth another try yet. */
   const reads = new Map<Sha256, Promise<Loaded>>()
+  /** Not worth another read yet. */
+  const bad = new Map<Sha256, Loaded>()
   let disk: Promise<unknown> = Promise.resolve()
   /** The default image's files; the old ones stay until the new ones are all here. */
   let pinned: ReadonlySet<Sha256> = new Set()
@@ -52,26 +53,27 @@ export function createImageCache({
       held.set(sha256, bytes)
       return { kind: 'loaded', bytes }
     }
-    const under = reads.get(sha256) ?? read(file)
-    reads.set(sha256, under)
-    return under
+    return bad.get(sha256) ?? reads.get(sha256) ?? read(file)
   }
 
   const read = (file: ImageFile): Promise<Loaded> => {
-    const turn = disk.then(() => readChecked(blobPath(file.sha256), file))
-    disk = turn
-    return turn.then((loaded) => {
-      const { sha256 } = file
+    const { sha256 } = file
+    const turn = disk.then(async () => {
+      const loaded = await readChecked(blobPath(sha256), file)
+      reads.delete(sha256)
       if (loaded.kind === 'loaded') {
-        reads.delete(sha256)
         held.set(sha256, loaded.bytes)
         trim(sha256)
       } else {
         log.error({ sha256, problem: loaded.problem }, 'image file cannot be served')
-        setTimeout(() => reads.delete(sha256), retryDamaged).unref()
+        bad.set(sha256, loaded)
+        setTimeout(() => bad.delete(sha256), retryDamaged).unref()
       }
       return loaded
     })
+    disk = turn
+    reads.set(sha256, turn)
+    return turn
   }
 
   /** Readers keep the buffer that they are at; the map only decides about the next ones. */
@@ -110,7 +112,9 @@ export function createImageCache({
 
   pinNext()
   const unsubscribe = store.subscribe(({ kind }) => {
-    if (kind === 'default-image.set' || kind === 'image.put') pinNext()
+    if (kind !== 'default-image.set' && kind !== 'image.put') return
+    bad.clear()
+    pinNext()
   })
 
   return { load, ready: () => pinning, close: unsubscribe }

@@ -23,7 +23,7 @@ export interface TftpServerOptions {
 }
 
 /** Packets that led to nothing, since the start. */
-export interface TftpDrops {
+interface TftpDrops {
   /** Requests beyond `maxTransfers`. */
   busy: number
   /** Packets to the listening port that are no request. */

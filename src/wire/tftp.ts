@@ -21,14 +21,14 @@ export interface TftpRequest {
   readonly options: readonly TftpOption[]
 }
 
-export interface TftpData {
+interface TftpData {
   readonly op: 'data'
   /** 0 to 65535; rolls over to 0. */
   readonly block: number
   readonly data: Uint8Array
 }
 
-export interface TftpAck {
+interface TftpAck {
   readonly op: 'ack'
   /** 0 to 65535; 0 also acknowledges an OACK. */
   readonly block: number

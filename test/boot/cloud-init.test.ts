@@ -13,7 +13,8 @@ afterAll(() => segment?.lab.close())
 
 const cloudConfig = `write_files:
   - path: /var/lib/from-user-data
-    content: it was applied
+    content: |
+      it was applied
 runcmd:
   - echo ran >> /var/lib/runs
 `
@@ -77,8 +78,8 @@ test('a server that restarts while cloud-init asks loses nothing', async () => {
   await rollcall.stop()
   const boot = startCloudInit(segment, node, commandLine)
   try {
-    // Its first try has failed; ten more follow, a second apart.
-    await boot.waitForLog(/meta-data.*(Connection refused|Please wait)/, 60)
+    // Its first try has failed, ten follow, a second apart.
+    await boot.waitForLog(/\[1\/11\] open '.*\/meta-data'/, 60)
   } finally {
     await rollcall.start()
   }

@@ -3,7 +3,7 @@ import { answerRequest, type TftpGrant } from '../../src/core/tftp.ts'
 import { Transfer, type TransferReport } from '../../src/core/tftp-transfer.ts'
 import { TftpReceiver } from '../../src/simulator/tftp.ts'
 import { epochMs } from '../../src/values/time.ts'
-import { optionValue, type TftpMessage } from '../../src/wire/tftp.ts'
+import { optionValue, type TftpMessage, type TftpOack } from '../../src/wire/tftp.ts'
 import { tftpExchanges, type TftpExchange } from '../golden/tftp.ts'
 
 /** As large as the files that the captured servers had. */
@@ -15,7 +15,7 @@ const files = new Map([
 ])
 
 /** What the captured server answered; most of them knew no windows, so none are granted then. */
-const recordedOack = ({ packets }: TftpExchange): Extract<TftpMessage, { op: 'oack' }> =>
+const recordedOack = ({ packets }: TftpExchange): TftpOack =>
   packets.map(({ message }) => message).find((message) => message.op === 'oack')!
 
 const said = ({ packets }: TftpExchange): TftpMessage[] =>

@@ -2,7 +2,7 @@ import { decodeTftp, type TftpMessage, type TftpRequest } from '../../src/wire/t
 import { captures } from './captures.ts'
 import type { Datagram } from './pcap.ts'
 
-export interface TftpPacket {
+interface TftpPacket {
   readonly by: 'client' | 'server'
   readonly datagram: Datagram
   readonly message: TftpMessage

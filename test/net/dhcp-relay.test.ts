@@ -64,7 +64,7 @@ test('clients behind a relay take, renew and release leases; option 82 goes back
     // DISCOVER and a REQUEST; each message through it is answered through it.
     const relayed = talk.filter(({ message }) => message.giaddr === relayAddress)
     const answers = relayed.filter(({ message }) => message.op === 'reply')
-    expect(kinds(answers).slice(0, 2), name).toEqual(['offer', 'ack'])
+    expect(new Set(kinds(answers)), name).toEqual(new Set(['offer', 'ack']))
     for (const { message, from, to, toPort } of answers) {
       const { xid, options } = message
       const asked = relayed.find(

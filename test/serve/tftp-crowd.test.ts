@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createRequire } from 'node:module'
+import tftp2 from 'tftp2'
 import { describe, expect, test } from 'vitest'
 import { fetchLikeIpxe, fetchLikeOvmf, fetchTftp } from '../../src/simulator/tftp.ts'
 import { Hand, serve } from './tftp-hand.ts'
@@ -35,16 +35,6 @@ test('hundreds of machines at once, among them some that vanish', async () => {
   for (const hand of lost) hand.close()
   await server.stop()
 })
-
-/**
- * The client of the npm package tftp2, which shares no code with ours. Of RFC 1350 it has reading in
- * octet mode, block by block; it has no options, no time-out, and waits for ever on an ERROR.
- */
-interface Tftp2Client {
-  read(file: string, push: (block: Buffer) => void, done: () => void): Promise<void>
-  close(): void
-}
-const tftp2 = createRequire(import.meta.url)('tftp2') as (host: string, port: number) => Tftp2Client
 
 describe("tftp2's client", () => {
   test.each([0, 1, 511, 512, 513, 1024, 100_000])('fetches %i octets', async (size) => {

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { selectMachine } from '../../core/inventory.ts'
-import type { Store, StoredEvent } from '../../store/store.ts'
+import { mostEvents } from '../../core/timeline.ts'
 import type { BootId } from '../../values/ids.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { noMachine } from './machines.ts'
@@ -64,7 +64,7 @@ export function bootRoutes({ store }: ManagementDeps) {
     const id = context.req.valid('param').id as BootId
     const boot = await store.boot(id)
     if (boot === undefined) return problem(context, 404, `there is no boot '${id}'`)
-    const events = await eventsOf(store, id)
+    const events = await store.events({ boot: id, limit: mostEvents })
     const { facts } = store
     return context.json(
       { ...bootView(boot, facts), events: events.map((event) => eventView(event, facts)) },
@@ -73,17 +73,4 @@ export function bootRoutes({ store }: ManagementDeps) {
   })
 
   return api
-}
-
-/** A boot that loops over its seed can have many events: the newest thousand explain it. */
-const newestEvents = 1000
-
-async function eventsOf(store: Store, boot: BootId): Promise<readonly StoredEvent[]> {
-  let events: readonly StoredEvent[] = []
-  for (;;) {
-    const after = events.at(-1)?.seq ?? 0
-    const page = await store.events({ boot, after, limit: newestEvents })
-    events = [...events, ...page].slice(-newestEvents)
-    if (page.length < newestEvents) return events
-  }
 }

@@ -43,7 +43,7 @@ const stream = createRoute({
 const retry = 2000
 const heartbeatMs = 15_000
 
-export function eventRoutes({ store, stopping }: ManagementDeps) {
+export function eventRoutes({ store, stopping, log }: ManagementDeps) {
   const api = newApi()
 
   api.openapi(stream, (context) => {
@@ -72,12 +72,17 @@ export function eventRoutes({ store, stopping }: ManagementDeps) {
     return streamSSE(context, async (sse) => {
       sse.onAbort(() => left.abort())
       await sse.write(`retry: ${retry}\n\n`)
-      for await (const event of events) {
-        if (event === 'idle') await sse.write(': still here\n\n')
-        else {
-          const data = JSON.stringify(eventView(event, store.facts))
-          await sse.writeSSE({ id: String(event.seq), event: 'timeline', data })
+      try {
+        for await (const event of events) {
+          if (event === 'idle') await sse.write(': still here\n\n')
+          else {
+            const data = JSON.stringify(eventView(event, store.facts))
+            await sse.writeSSE({ id: String(event.seq), event: 'timeline', data })
+          }
         }
+      } catch (err) {
+        // The reader sees its stream end, and comes back.
+        log.error({ err }, 'an event stream broke off')
       }
     })
   })

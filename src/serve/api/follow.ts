@@ -39,10 +39,11 @@ export function follow(
     position ??= event.seq - 1
     rouse()
   })
-  gone.addEventListener('abort', () => {
+  const leave = () => {
     unsubscribe()
     rouse()
-  })
+  }
+  gone.addEventListener('abort', leave, { once: true })
   if (gone.aborted) unsubscribe()
 
   return (async function* () {

@@ -51,18 +51,6 @@ test('boots of nobody', async () => {
   expect(await (await call('GET', '/boots')).json()).toEqual({ boots: [] })
 })
 
-test('a boot with more events than one page shows the newest', async () => {
-  const { call, store } = await management()
-  await addMachine(store, 1)
-  await happen(store, 1, offer, ...Array<BootEvent>(1003).fill(ack))
-  const id = [...store.facts.machines()].map((each) => store.facts.latestBoot(each.id)?.id)[0]
-  const { events } = (await (await call('GET', `/boots/${id}`)).json()) as {
-    events: { seq: number }[]
-  }
-  expect(events).toHaveLength(1000)
-  expect(events.at(-1)?.seq).toBe(1004)
-})
-
 test('what the server keeps to itself stays out', async () => {
   const { call, store } = await management()
   await addMachine(store, 1)

@@ -107,7 +107,7 @@ describe('the stream', () => {
 
 /** Counts who listens. */
 function counting() {
-  let listeners = 0
+  const listeners = new Set<symbol>()
   const served = (store: Store): Store => ({
     get facts() {
       return store.facts
@@ -117,10 +117,11 @@ function counting() {
     boot: (id) => store.boot(id),
     events: (query) => store.events(query),
     subscribe: (listener) => {
-      listeners += 1
+      const self = Symbol('listener')
+      listeners.add(self)
       const stop = store.subscribe(listener)
       return () => {
-        listeners -= 1
+        listeners.delete(self)
         stop()
       }
     },
@@ -128,10 +129,10 @@ function counting() {
     close: () => store.close(),
   })
   const settles = async (wanted: number) => {
-    for (let waited = 0; listeners !== wanted && waited < 5000; waited += 10) {
+    for (let waited = 0; listeners.size !== wanted && waited < 5000; waited += 10) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    return listeners
+    return listeners.size
   }
   return { served, settles }
 }

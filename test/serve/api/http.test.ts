@@ -105,7 +105,9 @@ const failing =
     get facts() {
       return store.facts
     },
-    update: () => Promise.reject(error),
+    update: async () => {
+      throw error
+    },
     boots: (query) => store.boots(query),
     boot: (id) => store.boot(id),
     events: (query) => store.events(query),

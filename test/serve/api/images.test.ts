@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { defaultSeedArgument } from '../../../src/core/image.ts'
+import { startHttpListener } from '../../../src/serve/http-listener.ts'
 import type { ImageFiles } from '../../../src/serve/image-files.ts'
 import { initrd, kernel, manifestOf, sha256 } from './image-data.ts'
 import { management } from './management.ts'
@@ -110,6 +111,24 @@ describe('bytes', () => {
   test('for an image that nobody announced', async () => {
     const api = await management()
     expect((await send(api, 'worker-1', 'kernel', kernel)).status).toBe(404)
+  })
+
+  test('that need not be sent at all: the answer arrives over a real connection', async () => {
+    const { app, token } = await management()
+    const listener = await startHttpListener({ app, address: '127.0.0.1', port: 0 })
+    onTestFinished(() => listener.stop({ drainMs: 0 }))
+    const refused = await fetch(
+      `http://127.0.0.1:${listener.port}/api/v1/images/worker-1/files/kernel`,
+      {
+        method: 'PUT',
+        body: new Blob([new Uint8Array(64 * 1024 ** 2)]),
+        headers: { ...octets, authorization: `Bearer ${token}` },
+      },
+    )
+    expect(refused.status).toBe(404)
+    expect(await refused.json()).toMatchObject({
+      detail: expect.stringContaining('manifest') as string,
+    })
   })
 
   test('for a part that there is not', async () => {
