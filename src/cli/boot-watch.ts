@@ -1,7 +1,7 @@
 import { bootColumns, boots, eventLine, type Timeline } from './boot-view.ts'
 import type { ApiClient } from './client.ts'
 import { watchEvents } from './event-stream.ts'
-import { print, printList, table } from './table.ts'
+import { listText, print } from './table.ts'
 
 /** Milliseconds between two redraws: a rack that is powered on makes hundreds of events a second. */
 const redrawEvery = 250
@@ -10,31 +10,37 @@ const lost = (error: Error): void => {
   process.stderr.write(`rollcall: the server is lost, trying again (${error.message})\n`)
 }
 
-/** A table that is redrawn on a terminal; a line for each event elsewhere. */
-export async function watchBoots(client: ApiClient, machine: string | undefined): Promise<void> {
+export interface Output {
+  readonly isTTY?: boolean
+  readonly write: (text: string) => unknown
+}
+
+/** A table that is redrawn on a terminal; the list and then a line for each event elsewhere. */
+export async function watchBoots(
+  client: ApiClient,
+  machine: string | undefined,
+  out: Output = process.stdout,
+): Promise<void> {
   const query = new URLSearchParams(machine === undefined ? {} : { machine })
-  if (!process.stdout.isTTY) {
-    let isListed = false
-    for await (const seen of watchEvents(client, query, lost)) {
-      if (seen.kind === 'event') print(eventLine(seen.event))
-      else if (!isListed) printList(await boots(client, machine), false, bootColumns)
-      isListed = true
-    }
-    return
-  }
+  const list = async () => listText(await boots(client, machine), bootColumns)
   let isDue = false
-  const draw = async () => {
+  let isListed = false
+  const redraw = async () => {
     isDue = false
-    const rows = (await boots(client, machine)).map(bootColumns.row)
     // Home, then what is there, then nothing below it: no flicker as with clearing first.
-    const drawn = table(bootColumns.head, rows).replaceAll('\n', '\u001B[K\n')
-    print(`\u001B[H${drawn}\u001B[J`)
+    out.write(`\u001B[H${(await list()).replaceAll('\n', '\u001B[K\n')}\u001B[J`)
   }
-  print('\u001B[2J')
-  for await (const _ of watchEvents(client, query, lost)) {
-    if (isDue) continue
-    isDue = true
-    setTimeout(() => void draw().catch(lost), redrawEvery)
+  for await (const seen of watchEvents(client, query, lost)) {
+    if (out.isTTY) {
+      if (!isListed) out.write('\u001B[2J')
+      if (!isDue) setTimeout(() => void redraw().catch(lost), redrawEvery)
+      isDue = true
+    } else if (seen.kind === 'event') {
+      out.write(eventLine(seen.event))
+    } else if (!isListed) {
+      out.write(await list())
+    }
+    isListed = true
   }
 }
 

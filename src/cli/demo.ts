@@ -160,8 +160,11 @@ async function powerOnAll(
     row.ended = Date.now()
     shown.update(row)
   }
-  await Promise.all(rows.map(boot))
-  shown.end()
+  try {
+    await Promise.all(rows.map(boot))
+  } finally {
+    shown.end()
+  }
   return rows
 }
 

@@ -19,7 +19,7 @@ const none = {
 }
 
 /** Columns without borders, which `awk` and people both read. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const drawn = new Table({
     head: [...head],
     chars: none,
@@ -36,23 +36,23 @@ export const print = (text: string): void => {
 
 export const printJson = (value: unknown): void => print(`${JSON.stringify(value, null, 2)}\n`)
 
-/** `--json` or a table; for an empty list a line that says so instead of a lonely head. */
+export interface Columns<T> {
+  readonly head: readonly string[]
+  readonly row: (item: T) => readonly string[]
+  /** Instead of a lonely head. */
+  readonly empty: string
+}
+
+export const listText = <T>(items: readonly T[], { head, row, empty }: Columns<T>): string =>
+  items.length === 0 ? `${empty}\n` : table(head, items.map(row))
+
 export function printList<T>(
   items: readonly T[],
   json: boolean | undefined,
-  {
-    head,
-    row,
-    empty,
-  }: {
-    readonly head: readonly string[]
-    readonly row: (item: T) => readonly string[]
-    readonly empty: string
-  },
+  columns: Columns<T>,
 ): void {
   if (json === true) printJson(items)
-  else if (items.length === 0) print(`${empty}\n`)
-  else print(table(head, items.map(row)))
+  else print(listText(items, columns))
 }
 
 /** A record, a field a line; fields without a value are left out. */

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { parseIpv4, type Ipv4 } from '../values/ipv4.ts'
 
 /** Who is at the other end of the socket, and how it reached us. */
-export interface Connection {
+interface Connection {
   readonly peer: Ipv4 | undefined
   /** `http://address:port` as the peer dialled it; no slash at the end. */
   readonly base: string

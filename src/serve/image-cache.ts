@@ -5,7 +5,7 @@ import { imageParts, type ImageFile } from '../core/image.ts'
 import type { Store } from '../store/store.ts'
 import type { Sha256 } from '../values/ids.ts'
 
-export type Loaded =
+type Loaded =
   | { readonly kind: 'loaded'; readonly bytes: Buffer }
   | { readonly kind: 'damaged'; readonly problem: string }
 

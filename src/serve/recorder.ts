@@ -16,7 +16,7 @@ export interface RecorderDeps {
 /** `during` keeps an event that comes late out of the next boot's timeline. */
 export type Noted = Omit<Happening, 'issued'> & { readonly during?: BootId | undefined }
 
-export type Speaker = Omit<Noted, 'event'>
+type Speaker = Omit<Noted, 'event'>
 
 /** Writes to the timeline what machines do. */
 export interface Recorder {

@@ -66,7 +66,7 @@ export async function askHttp(ask: HttpAsk): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   outgoing.on('response', resolve).on('error', reject)
   if (idleMs !== undefined) {
-    outgoing.setTimeout(idleMs, () => outgoing.destroy(new Error(`silent for ${idleMs} ms`)))
+    outgoing.setTimeout(idleMs, () => outgoing.destroy(silence(idleMs)))
   }
   outgoing.end(body)
   try {
@@ -74,16 +74,22 @@ export async function askHttp(ask: HttpAsk): Promise<HttpAnswer> {
     return {
       status: incoming.statusCode ?? 0,
       headers: incoming.headers,
-      ...(await read(incoming)),
+      ...(await read(incoming, onPiece)),
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    throw new HttpFailure(`${method} ${url}: ${(error as Error).message}`)
+    // The network's faults have a code; others are this program's.
+    if (!(error instanceof Error && 'code' in error)) throw error
+    throw new HttpFailure(`${method} ${url}: ${error.message}`)
   }
 }
 
+const silence = (ms: number): Error =>
+  Object.assign(new Error(`silent for ${ms} ms`), { code: 'ETIMEDOUT' })
+
 async function read(
   incoming: IncomingMessage,
+  onPiece: HttpAsk['onPiece'],
 ): Promise<Pick<HttpAnswer, 'sha256' | 'size' | 'head'>> {
   const hash = createHash('sha256')
   const pieces: Buffer[] = []

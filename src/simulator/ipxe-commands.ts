@@ -1,3 +1,4 @@
+import { HttpFailure } from './http.ts'
 import { integer, type IpxeSettings } from './ipxe-settings.ts'
 
 /** What was fetched: a script to run, or something of which only the digest is kept. */
@@ -26,7 +27,7 @@ export interface IpxeHost {
   readonly settings: IpxeSettings
   /** Asks on every NIC, and puts what it got into the settings. */
   dhcp(): Promise<boolean>
-  /** @throws HttpFailure and the like: the command that wanted it fails */
+  /** @throws HttpFailure, and the command that wanted it fails */
   fetch(uri: string, how: FetchHow): Promise<Download>
   sleep(seconds: number): Promise<void>
   print(line: string): void
@@ -181,8 +182,8 @@ export async function runCommand(argv: readonly string[], shell: Shell): Promise
   try {
     return await command.run(call, shell)
   } catch (error) {
-    if (error instanceof Error && error.name === 'AbortError') throw error
-    return failed(`${name}: ${(error as Error).message}`)
+    if (!(error instanceof HttpFailure)) throw error
+    return failed(`${name}: ${error.message}`)
   }
 }
 

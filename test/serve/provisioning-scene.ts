@@ -29,7 +29,7 @@ export const here = ip('192.0.2.50')
 
 const netboot = new URL('../../netboot/', import.meta.url)
 const body = (name: string): string => readFileSync(new URL(`${name}.ipxe`, netboot), 'utf8')
-export const scripts: ScriptBodies = {
+const scripts: ScriptBodies = {
   boot: body('boot'),
   unregistered: body('unregistered'),
   wait: body('wait'),

@@ -1,0 +1,133 @@
+import { createSocket } from 'node:dgram'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { expect, onTestFinished, test } from 'vitest'
+import { rack } from '../serve/api/management.ts'
+import { environment, rollcall, runWith } from './rollcall.ts'
+
+test('subnets', async () => {
+  const { run } = await rollcall()
+  const options = ['--network', rack.network, '--pool', '192.0.2.100-192.0.2.199']
+  const more = ['--dns', '192.0.2.53', '--dns', '192.0.2.54', '--lease-time', '600']
+  expect((await run('subnet', 'add', 'rack', ...options, ...more)).out).toBe('subnet rack added\n')
+  expect((await run('subnet', 'list')).out).toMatch(
+    /\nrack +192.0.2.0\/24 +192.0.2.100-192.0.2.199/,
+  )
+  const shown = await run('subnet', 'show', 'rack')
+  expect(shown.out).toMatch(/dns +192.0.2.53, 192.0.2.54\nlease time +600 s\n/)
+  expect((await run('subnet', 'remove', 'rack')).out).toBe('subnet rack removed\n')
+  expect((await run('subnet', 'list')).out).toContain('no subnet yet')
+})
+
+test('leases and tokens', async () => {
+  const { run, server, env } = await rollcall()
+  expect((await run('lease', 'list')).out).toBe('no leases\n')
+  const created = await run('token', 'create', 'ci')
+  expect(created.out).toMatch(/^rollcall_\S{43}\n$/)
+  const mine = { ...env, ROLLCALL_TOKEN: created.out.trim() }
+  expect((await runWith(mine, 'token', 'list')).out).toMatch(/^ID +NAME +CREATED\n.*test.*\n.*ci/)
+  const tokens = JSON.parse((await run('token', 'list', '--json')).out) as { id: string }[]
+  expect((await run('token', 'revoke', tokens[1]!.id)).status).toBe(0)
+  expect(await runWith(mine, 'token', 'list')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('the server refuses the API token') as string,
+  })
+  expect(server).toContain('127.0.0.1')
+})
+
+test('the token comes from an option, the environment, a file, or the state directory', async () => {
+  const { token, server, directory, file } = await rollcall()
+
+  const home = environment(directory)
+  const tokenFile = file('token', `${token}\n`)
+  const list = ['--server', `${server}/`, 'machine', 'list', '--json']
+  const status = async (env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
+    (await runWith({ ...home, ...env }, ...list, ...args)).status
+  expect(await status({})).toBe(1)
+  expect(await status({ ROLLCALL_TOKEN_FILE: tokenFile })).toBe(0)
+  expect(await status({ ROLLCALL_TOKEN: token })).toBe(0)
+  expect(await status({ ROLLCALL_TOKEN: 'other' }, '--token-file', tokenFile)).toBe(0)
+  expect(await status({}, '--token-file', `${tokenFile}.none`)).toBe(1)
+  mkdirSync(`${directory}/.local/state/rollcall`, { recursive: true })
+  file('.local/state/rollcall/admin.token', token)
+  expect(await status({})).toBe(0)
+})
+
+test.for([
+  [['frob'], "error: unknown command 'frob'"],
+  [['machine', 'frob'], "error: unknown command 'frob'"],
+  [['machine', 'add', 'w1'], "error: required option '--mac <mac>' not specified"],
+  [['machine', 'list', '--frob'], "error: unknown option '--frob'"],
+  [['machine', 'show'], "error: missing required argument 'machine'"],
+  [['machine', 'add', 'w1', '--mac', 'm', '--label', 'x'], 'write a label as key=value'],
+  [['subnet', 'add', 'x', '--network', 'n', '--lease-time', 'x'], 'this must be a whole number'],
+  [['machine'], 'Usage: rollcall machine'],
+] as const)('%j is not understood: 2', async ([args, words]) => {
+  const finished = await runWith(environment('/'), ...args)
+  expect(finished.status).toBe(2)
+  expect(finished.err).toContain(words)
+})
+
+test.for([
+  ['http://127.0.0.1:9', 'http://127.0.0.1:9 does not answer: '],
+  ['127.0.0.1:8470', "'127.0.0.1:8470' is no server address"],
+] as const)('no server at %s', async ([server, words]) => {
+  const env = { ...environment('/'), ROLLCALL_TOKEN: 'x' }
+  const finished = await runWith(env, '--server', server, 'machine', 'list')
+  expect(finished.status).toBe(1)
+  expect(finished.err).toContain(words)
+  expect(finished.err.trimEnd()).not.toContain('\n')
+})
+
+test('help and version are no failure', async () => {
+  const env = environment('/')
+  expect(await runWith(env, '--help')).toMatchObject({ status: 0, err: '' })
+  expect((await runWith(env, 'machine', 'add', '--help')).out).toContain('--cloud-config <file>')
+  expect((await runWith(env, '--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test('check-config', async () => {
+  const { run, file } = await rollcall()
+  const good = file('good.yaml', 'interfaces: [lo]\n')
+  expect(await run('check-config', good)).toEqual({ status: 0, out: `${good} is valid\n`, err: '' })
+  const bad = await run('check-config', file('bad.yaml', 'dhcp: { prt: 67 }\n'))
+  expect(bad.status).toBe(1)
+  expect(bad.err).toContain('dhcp')
+  expect((await run('check-config', `${good}.none`)).err).toContain('cannot be read')
+})
+
+test('the doctor finds nothing to complain of, and what is missing', async () => {
+  const { run, call, file, directory } = await rollcall()
+  const ports = 'dhcp: { port: 0 }\ntftp: { port: 0 }\nhttp: { port: 0 }\nmanagement: { port: 0 }\n'
+  file('undionly.kpxe', 'ipxe')
+  const text = `stateDir: ${directory}/state\n${ports}bootFiles: { directories: [${directory}] }\n`
+  const well = await run('doctor', '--config', file('well.yaml', text))
+  expect(well.status).toBe(0)
+  expect(well.out).toMatch(/^ok +Node\.js 24/)
+  expect(well.out).toContain('ok    interface lo has 127.0.0.1\n')
+  expect(well.out).toContain(`ok    iPXE for BIOS: ${directory}/undionly.kpxe\n`)
+  expect(well.out).toMatch(/warn +no iPXE for UEFI x86-64: none of snponly.efi/)
+  expect(well.out).toMatch(/warn +no image\n +no machine can boot: rollcall image import DIR\n/)
+  await call('PUT', '/subnets/rack', rack)
+  expect((await run('doctor', '--config', `${directory}/well.yaml`)).out).toContain('1 subnet(s)')
+
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  onTestFinished(() => void socket.close())
+  const { port } = socket.address()
+  file('locked', '')
+  chmodSync(`${directory}/locked`, 0o400)
+  const ill = file(
+    'ill.yaml',
+    `stateDir: ${directory}/locked/state\ninterfaces: [lo, nowhere0]\ntftp: { port: ${port} }\ndhcp: { enabled: false }\n`,
+  )
+  const found = await run('--server', 'http://127.0.0.1:9', 'doctor', '--config', ill)
+  expect(found.status).toBe(1)
+  expect(found.out).toMatch(/fail +interface nowhere0 is not there, or is down\n +this host has /)
+  expect(found.out).toContain(`fail  TFTP port ${port}/udp on 127.0.0.1 is in use\n`)
+  expect(found.out).toContain(`fail  stateDir ${directory}/locked/state cannot be written\n`)
+  expect(found.out).toMatch(/warn +no server answers at http:\/\/127.0.0.1:9\n +start it/)
+
+  const broken = await run('doctor', '--config', file('broken.yaml', 'frob: 1\n'))
+  expect(broken.status).toBe(1)
+  expect(broken.out).toMatch(/fail .*frob/)
+})
