@@ -1,18 +1,23 @@
 import { createSocket } from 'node:dgram'
-import { text } from 'node:stream/consumers'
+import { readFileSync } from 'node:fs'
 import { formatIpv4, type Ipv4, parseIpv4, unspecified } from '../../../src/values/ipv4.ts'
 import { type Mac, macToBytes, parseMac } from '../../../src/values/mac.ts'
 import { must } from '../../../src/values/parse.ts'
-import { type OptionEntry, option, optionsOf, relayAgentOf } from '../../../src/wire/dhcp-options.ts'
+import {
+  type OptionEntry,
+  option,
+  optionsOf,
+  relayAgentOf,
+} from '../../../src/wire/dhcp-options.ts'
 import { decodeDhcp, type DhcpMessage, encodeDhcp } from '../../../src/wire/dhcp.ts'
 import type { Answer, Ask, Storm } from './storm.ts'
 
 /**
  * Many machines behind one relay, as fast as the server answers; run as a process of its own, with a
- * Storm as JSON on stdin. Says one line for each machine that has its final answer, numbered from 1:
+ * file that holds a Storm as JSON. Says one line for each machine that has its final answer, numbered from 1:
  * `1 ack 52:54:00:00:00:01 198.18.0.10`. Ends when all have one.
  */
-const storm = JSON.parse(await text(process.stdin)) as Storm
+const storm = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Storm
 const server = storm.server
 const relay = must(parseIpv4(storm.relay))
 /** RFC 3527: the machines' subnet, in which this relay has no address. */
