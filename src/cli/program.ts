@@ -1,29 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { bootCommands } from './boot.ts'
-import { checkConfigCommand } from './check-config.ts'
 import { ApiError, Unreachable } from './client.ts'
-import { doctorCommand } from './doctor.ts'
 import { CliError } from './error.ts'
-import { imageCommands } from './image.ts'
-import { leaseCommands } from './lease.ts'
-import { machineCommands } from './machine.ts'
-import { serveCommand } from './serve.ts'
-import { subnetCommands } from './subnet.ts'
-import { tokenCommands } from './token.ts'
 
-/** Every verb adds itself to the program. */
-const verbs = [
-  serveCommand,
-  checkConfigCommand,
-  doctorCommand,
-  machineCommands,
-  subnetCommands,
-  imageCommands,
-  bootCommands,
-  leaseCommands,
-  tokenCommands,
-] as const
+type AddVerb = (program: Command) => void
+
+/** Every verb adds itself to the program. Help lists them in this order. */
+const verbs: Readonly<Record<string, () => Promise<AddVerb>>> = {
+  demo: async () => (await import('./demo.ts')).demoCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  'check-config': async () => (await import('./check-config.ts')).checkConfigCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  machine: async () => (await import('./machine.ts')).machineCommands,
+  subnet: async () => (await import('./subnet.ts')).subnetCommands,
+  image: async () => (await import('./image.ts')).imageCommands,
+  boot: async () => (await import('./boot.ts')).bootCommands,
+  lease: async () => (await import('./lease.ts')).leaseCommands,
+  token: async () => (await import('./token.ts')).tokenCommands,
+}
 
 /**
  * Runs one command line.
@@ -36,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw error
   })
   try {
-    await program().parseAsync(argv)
+    await (await program(argv)).parseAsync(argv)
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
@@ -55,7 +49,7 @@ function isExpected(error: unknown): error is Error {
   )
 }
 
-function program(): Command {
+async function program(argv: readonly string[]): Promise<Command> {
   const command = new Command('rollcall')
     .description('netboots one prebuilt image and gives every machine its own name')
     .version(version())
@@ -64,8 +58,16 @@ function program(): Command {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(rollcall --help shows how)')
     .exitOverride()
-  for (const add of verbs) add(command)
+  for (const load of verbsFor(argv)) (await load())(command)
   return command
+}
+
+/** The server's modules take longer to load than most commands to run: only what is named is loaded. */
+function verbsFor(argv: readonly string[]) {
+  const named = Object.keys(verbs).filter((verb) => argv.includes(verb))
+  return Object.entries(verbs)
+    .filter(([verb]) => named.length === 0 || named.includes(verb))
+    .map(([, load]) => load)
 }
 
 function version(): string {

@@ -19,7 +19,7 @@ const none = {
 }
 
 /** Columns without borders, which `awk` and people both read. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const drawn = new Table({
     head: [...head],
     chars: none,

@@ -16,13 +16,13 @@ export const stages = [
   'system', // the image's own kernel asks for an address
   'seed', // cloud-init reads its documents
   'cloud-init', // cloud-init reports what it does
-  'up', // phoned home
+  'up', // phoned home, or cloud-init has ended
 ] as const
 export type Stage = (typeof stages)[number]
 
 export type Outcome =
   | 'running'
-  | 'up' // phoned home under the name that was issued
+  | 'up' // phoned home under the name that was issued, or cloud-init has ended
   | 'misnamed' // phoned home under another name
   | 'superseded' // the machine was powered on again before it was up
 
@@ -123,6 +123,10 @@ export type BootEvent =
 export const seedDocuments = ['network-config', 'meta-data', 'user-data', 'vendor-data'] as const
 export type SeedDocument = (typeof seedDocuments)[number]
 
+/** The end of cloud-init's last stage: whatever it was to do is done, or has failed. */
+export const isLastWord = (event: BootEvent): boolean =>
+  event.kind === 'cloud-init' && event.name === 'modules-final' && event.phase === 'finish'
+
 /** The stage that an event shows to be reached; undefined when it says nothing of progress. */
 export function stageOf(event: BootEvent): Stage | undefined {
   switch (event.kind) {
@@ -140,7 +144,7 @@ export function stageOf(event: BootEvent): Stage | undefined {
     case 'seed.sent':
       return 'seed'
     case 'cloud-init':
-      return 'cloud-init'
+      return isLastWord(event) ? 'up' : 'cloud-init'
     case 'phone-home':
       return 'up'
     case 'dhcp.nak':

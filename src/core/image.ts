@@ -28,9 +28,13 @@ export interface Image {
   readonly ready: boolean
 }
 
-/** Works with cloud-init 22.4 and 25; the hostname does not depend on the seed being reachable. */
+/**
+ * Works with cloud-init 22.4 and 25. `systemd.hostname=` keeps the name when the seed cannot be had:
+ * `h=` alone does not, since cloud-init then gives up the whole data source. `i=` is left out: with it
+ * cloud-init takes its cache on a disk that was kept, and never asks again.
+ */
 export const defaultSeedArgument =
-  'systemd.hostname={hostname} ds=nocloud;dsmode=net;h={hostname};i={instance-id};s={seed}'
+  'systemd.hostname={hostname} ds=nocloud;dsmode=net;h={hostname};s={seed}'
 
 const placeholders = new Set(['{hostname}', '{instance-id}', '{seed}'])
 

@@ -3,6 +3,7 @@ import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import {
   beginsBoot,
+  isLastWord,
   problemOf,
   stageOf,
   stages,
@@ -102,10 +103,19 @@ function advance(boot: Boot, { event, issued, mac }: Happening, now: EpochMs): B
     events: boot.events + 1,
     mac: event.kind === 'script.sent' ? mac : boot.mac,
     stage: reached === undefined ? boot.stage : later(boot.stage, reached),
-    outcome: event.kind === 'phone-home' ? (event.matches ? 'up' : 'misnamed') : boot.outcome,
+    outcome: outcomeAfter(boot, event),
     ...(issued === undefined ? {} : { issued }),
     ...(problem === undefined ? {} : { problem }),
   }
+}
+
+/**
+ * Phone home says that the name is right. cloud-init phones home once per instance: on a disk that was
+ * kept, the end of its last stage is all that it says.
+ */
+function outcomeAfter(boot: Boot, event: BootEvent): Boot['outcome'] {
+  if (event.kind === 'phone-home') return event.matches ? 'up' : 'misnamed'
+  return boot.outcome === 'running' && isLastWord(event) ? 'up' : boot.outcome
 }
 
 /** A machine asks for an address every few seconds: the same trouble is told once. */

@@ -25,8 +25,10 @@ export interface FetchHow {
 /** The machine below iPXE. */
 export interface IpxeHost {
   readonly settings: IpxeSettings
-  /** Asks on every NIC, and puts what it got into the settings. */
-  dhcp(): Promise<boolean>
+  /** As iPXE names them. */
+  readonly nics: readonly string[]
+  /** Asks for an address on a NIC, and puts what it got into the settings. */
+  dhcp(nic: string): Promise<boolean>
   /** @throws HttpFailure, and the command that wanted it fails */
   fetch(uri: string, how: FetchHow): Promise<Download>
   sleep(seconds: number): Promise<void>
@@ -148,12 +150,8 @@ const commands: Readonly<Record<string, Command>> = {
       return done
     },
   },
-  dhcp: {
-    least: 0,
-    most: Infinity,
-    run: async (_call, { host }) =>
-      succeedIf(await host.dhcp(), 'No configuration methods succeeded'),
-  },
+  dhcp: { least: 0, most: Infinity, run: ifconf },
+  ifconf: { values: ['configurator', 'timeout'], least: 0, most: Infinity, run: ifconf },
   ifclose: { least: 0, most: Infinity, run: () => done },
   imgfree: {
     least: 0,
@@ -169,6 +167,17 @@ const commands: Readonly<Record<string, Command>> = {
   chain: execCommand,
   boot: execCommand,
   exit: { least: 0, most: 1, run: () => ({ kind: 'exit' }) },
+}
+
+/** hci/commands/ifmgmt_cmd.c; `dhcp` is its short form. A name without a NIC ends the command. */
+async function ifconf({ args, values }: Call, { host }: Shell): Promise<Effect> {
+  const configurator = values.get('configurator') ?? 'dhcp'
+  if (configurator !== 'dhcp') return failed(`"${configurator}": no such configurator`)
+  const stranger = args.find((nic) => !host.nics.includes(nic))
+  if (stranger !== undefined) return failed(`"${stranger}": no such network interface`)
+  const asked = args.length === 0 ? host.nics : args
+  for (const nic of asked) if (await host.dhcp(nic)) return done
+  return failed('No configuration methods succeeded')
 }
 
 /** @param argv expanded; the first is the command */

@@ -56,6 +56,8 @@ export async function runIpxeOn(
   return end
 }
 
+const theNic = 'net0'
+
 function ipxeHost(power: Power, build: IpxeBuild): IpxeHost {
   const { nic, site, report, signal } = power
   const settings = new IpxeSettings()
@@ -66,11 +68,13 @@ function ipxeHost(power: Power, build: IpxeBuild): IpxeHost {
 
   return {
     settings,
+    nics: [theNic],
     async dhcp() {
       report({ stage: 'ipxe' })
       const result = await obtainLease(build.client, nic, site, signal)
       if (result.kind !== 'bound') return false
       const { address, nextServer, bootFile = '' } = result.lease
+      settings.set('netX/ifname', theNic)
       settings.set('ip', formatIpv4(address))
       settings.set('next-server', formatIpv4(nextServer))
       settings.set('filename', bootFile)
@@ -102,7 +106,7 @@ function downloadOf({
 
 /** usr/autoboot.c: ask for an address, and run what comes with it. */
 async function autoboot(host: IpxeHost): Promise<string> {
-  if (!(await host.dhcp())) throw new BootFailure('iPXE: no configuration methods succeeded')
+  if (!(await host.dhcp(theNic))) throw new BootFailure('iPXE: no configuration methods succeeded')
   const filename = host.settings.get('filename')
   if (filename === '') throw new BootFailure('iPXE: nothing to boot')
   let download: Download

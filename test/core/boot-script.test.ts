@@ -191,19 +191,22 @@ describe('the scripts', () => {
     )
   })
 
-  test.each(Object.entries<string>({ ...bodies }))('%s.ipxe never ends in the firmware', (_, text) => {
-    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-    const labels = lines.filter((line) => line.startsWith(':')).map((line) => line.slice(1))
-    const targets = [...text.matchAll(/goto (\S+)/g)].map(([, label]) => label)
-    expect(text).toMatch(/^#!ipxe\n/)
-    expect(labels).toEqual(expect.arrayContaining(targets))
-    expect(lines.at(-1)).toMatch(/goto \w+$/)
-    // A line that fails ends the script, so whatever can fail says where to go on.
-    for (const line of lines.filter((text) => /^(kernel|initrd|boot|chain|ifconf) /.test(text))) {
-      expect(line).toMatch(/ \|\| goto \w+$/)
-    }
-    expect(text).not.toMatch(/^\s*(exit|shell|sanboot|reboot|poweroff|prompt)\b/m)
-  })
+  test.each(Object.entries<string>({ ...bodies }))(
+    '%s.ipxe never ends in the firmware',
+    (_, text) => {
+      const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+      const labels = lines.filter((line) => line.startsWith(':')).map((line) => line.slice(1))
+      const targets = [...text.matchAll(/goto (\S+)/g)].map(([, label]) => label)
+      expect(text).toMatch(/^#!ipxe\n/)
+      expect(labels).toEqual(expect.arrayContaining(targets))
+      expect(lines.at(-1)).toMatch(/goto \w+$/)
+      // A line that fails ends the script, so whatever can fail says where to go on.
+      for (const line of lines.filter((text) => /^(kernel|initrd|boot|chain|ifconf) /.test(text))) {
+        expect(line).toMatch(/ \|\| goto \w+$/)
+      }
+      expect(text).not.toMatch(/^\s*(exit|shell|sanboot|reboot|poweroff|prompt)\b/m)
+    },
+  )
 })
 
 describe('values on top of a script', () => {

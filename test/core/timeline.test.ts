@@ -123,6 +123,17 @@ test('a name other than the issued one is an outcome of its own, with words', ()
   expect(run.boots[0]!.problem).toBe("it phoned home as 'nixos'")
 })
 
+test('a disk that was kept does not phone home again: the end of cloud-init counts', () => {
+  const end: BootEvent = {
+    kind: 'cloud-init',
+    name: 'modules-final',
+    phase: 'finish',
+    result: 'SUCCESS',
+  }
+  expect(new Run().happens(...untilScript, seed, cloudInit, end).story).toEqual(['up up'])
+  expect(new Run().happens(...untilScript, home(false), end).story).toEqual(['up misnamed'])
+})
+
 describe('what would fill the disk', () => {
   test('the same trouble over and over is one line', () => {
     const trouble: BootEvent = { kind: 'dhcp.no-answer', client: 'pxe', reason: 'no free address' }
