@@ -10,16 +10,17 @@ const lost = (error: Error): void => {
   process.stderr.write(`rollcall: the server is lost, trying again (${error.message})\n`)
 }
 
-export interface Output {
-  readonly isTTY?: boolean
-  readonly write: (text: string) => unknown
+export interface WatchOptions {
+  readonly out?: { readonly isTTY?: boolean; readonly write: (text: string) => unknown }
+  /** Ends it; otherwise the user does. */
+  readonly signal?: AbortSignal
 }
 
 /** A table that is redrawn on a terminal; the list and then a line for each event elsewhere. */
 export async function watchBoots(
   client: ApiClient,
   machine: string | undefined,
-  out: Output = process.stdout,
+  { out = process.stdout, signal }: WatchOptions = {},
 ): Promise<void> {
   const query = new URLSearchParams(machine === undefined ? {} : { machine })
   const list = async () => listText(await boots(client, machine), bootColumns)
@@ -30,7 +31,7 @@ export async function watchBoots(
     // Home, then what is there, then nothing below it: no flicker as with clearing first.
     out.write(`\u001B[H${(await list()).replaceAll('\n', '\u001B[K\n')}\u001B[J`)
   }
-  for await (const seen of watchEvents(client, query, lost)) {
+  for await (const seen of watchEvents(client, query, lost, signal)) {
     if (out.isTTY) {
       if (!isListed) out.write('\u001B[2J')
       if (!isDue) setTimeout(() => void redraw().catch(lost), redrawEvery)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { EventView } from '../serve/api/schema-boot.ts'
 import { ApiError, type ApiClient } from './client.ts'
@@ -15,18 +16,22 @@ export type Watched =
  *
  * @param query `machine=…`, `boot=…`, `after=…`
  * @param lost told once for each time that the server is lost
+ * @param signal ends it
  * @throws ApiError when the server says no
  */
 export async function* watchEvents(
   client: ApiClient,
   query: URLSearchParams,
   lost: (error: Error) => void,
+  signal?: AbortSignal,
 ): AsyncIterable<Watched> {
   let last: string | undefined
   let retry = 2000
   let isLost = false
-  for (;;) {
+  while (!signal?.aborted) {
     const abort = new AbortController()
+    const end = () => abort.abort()
+    signal?.addEventListener('abort', end)
     try {
       const headers = { accept: 'text/event-stream', ...(last && { 'last-event-id': last }) }
       const response = await client.open(`/events?${query.toString()}`, headers, abort.signal)
@@ -49,12 +54,14 @@ export async function* watchEvents(
     } catch (error) {
       // 503 is a server that is just coming or going.
       if (error instanceof ApiError && error.status !== 503) throw error
+      if (signal?.aborted) return
       if (!isLost) lost(error instanceof Error ? error : new Error(String(error)))
       isLost = true
     } finally {
+      signal?.removeEventListener('abort', end)
       abort.abort()
     }
-    await new Promise((resolve) => setTimeout(resolve, retry))
+    await sleep(retry)
   }
 }
 

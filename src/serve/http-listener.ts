@@ -60,8 +60,11 @@ export async function startHttpListener({
   const stopNow = (drainMs: number): Promise<void> =>
     new Promise((resolve) => {
       const cutOff = setTimeout(() => server.closeAllConnections(), drainMs)
+      // One that ends its answer now would be kept for the client's next request.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50)
       server.close(() => {
         clearTimeout(cutOff)
+        clearInterval(sweep)
         resolve()
       })
     })

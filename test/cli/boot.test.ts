@@ -60,13 +60,17 @@ test('list --watch on a terminal is a table that is drawn again', async () => {
   let drawn = ''
   const seen = Promise.withResolvers<void>()
   const isTTY = true
+  const stop = new AbortController()
   const write = (text: string) => {
     drawn += text
     if (drawn.includes('script')) seen.resolve()
     else if (drawn.includes('firmware')) happen(store, 1, script).catch(seen.reject)
   }
-  watchBoots(apiClient(server, token), undefined, { isTTY, write }).catch(seen.reject)
+  const out = { isTTY, write }
+  const watching = watchBoots(apiClient(server, token), undefined, { out, signal: stop.signal })
   await seen.promise
+  stop.abort()
+  await watching
   expect(drawn.startsWith('\u001B[2J\u001B[HMACHINE')).toBe(true)
   expect(drawn.endsWith('\u001B[K\n\u001B[J')).toBe(true)
 })
