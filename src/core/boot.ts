@@ -3,6 +3,7 @@ import type { BootId, ImageName, MachineId, SeedDigest } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs, Seconds } from '../values/time.ts'
+import type { BootstrapTokenId } from './boot-token.ts'
 import type { ImagePart } from './image.ts'
 
 /** How far a machine has come, in the order in which a boot goes. A boot's stage never goes back. */
@@ -17,6 +18,8 @@ export const stages = [
   'seed', // cloud-init reads its documents
   'cloud-init', // cloud-init reports what it does
   'up', // phoned home, or cloud-init has ended
+  'joined', // the cluster has a Node of its name
+  'ready', // and that Node is Ready: the boot is closed
 ] as const
 export type Stage = (typeof stages)[number]
 
@@ -42,6 +45,10 @@ export interface Boot {
   readonly issued?: Issued
   /** The latest thing that went wrong, in words; cleared by none, since it explains a slow boot too. */
   readonly problem?: string
+  /** SHA-256 of the public key that was approved for its kubelet: another one is somebody else's. */
+  readonly nodeKey?: string
+  /** /proc/sys/kernel/random/boot_id, as its Node said when Ready: tells a later boot's Node from this. */
+  readonly kernelBoot?: string
 }
 
 export interface Issued {
@@ -119,6 +126,20 @@ export type BootEvent =
       readonly instanceId?: string
       readonly matches: boolean
     }
+  | { readonly kind: 'token.waiting'; readonly reason: string }
+  | { readonly kind: 'token.minted'; readonly token: BootstrapTokenId }
+  | {
+      readonly kind: 'csr.approved'
+      readonly request: string
+      /** SHA-256 of its public key. */
+      readonly key: string
+      readonly renewal: boolean
+    }
+  | { readonly kind: 'csr.left-alone'; readonly request: string; readonly reason: string }
+  | { readonly kind: 'csr.denied'; readonly request: string; readonly reason: string }
+  | { readonly kind: 'node.registered' }
+  | { readonly kind: 'node.ready'; readonly kernelBoot: string }
+  | { readonly kind: 'node.not-ready-in-time'; readonly seconds: Seconds }
 
 export const seedDocuments = ['network-config', 'meta-data', 'user-data', 'vendor-data'] as const
 export type SeedDocument = (typeof seedDocuments)[number]
@@ -147,6 +168,10 @@ export function stageOf(event: BootEvent): Stage | undefined {
       return isLastWord(event) ? 'up' : 'cloud-init'
     case 'phone-home':
       return 'up'
+    case 'node.registered':
+      return 'joined'
+    case 'node.ready':
+      return 'ready'
     case 'dhcp.nak':
     case 'dhcp.no-answer':
     case 'dhcp.release':
@@ -154,6 +179,12 @@ export function stageOf(event: BootEvent): Stage | undefined {
     case 'boot-file.missing':
     case 'script.refused':
     case 'seed.refused':
+    case 'token.waiting':
+    case 'token.minted':
+    case 'csr.approved':
+    case 'csr.left-alone':
+    case 'csr.denied':
+    case 'node.not-ready-in-time':
       return undefined
   }
 }
@@ -181,6 +212,14 @@ export function problemOf(event: BootEvent): string | undefined {
       return event.result === 'FAIL' ? `cloud-init failed in ${event.name}` : undefined
     case 'phone-home':
       return event.matches ? undefined : `it phoned home as '${event.hostname}'`
+    case 'token.waiting':
+      return `no bootstrap token yet: ${event.reason}`
+    case 'csr.left-alone':
+      return `certificate request ${event.request} left alone: ${event.reason}`
+    case 'csr.denied':
+      return `certificate request ${event.request} denied: ${event.reason}`
+    case 'node.not-ready-in-time':
+      return `its node was not Ready within ${event.seconds} s of its token`
     case 'dhcp.offer':
     case 'dhcp.ack':
     case 'dhcp.release':
@@ -188,6 +227,10 @@ export function problemOf(event: BootEvent): string | undefined {
     case 'script.sent':
     case 'image.sent':
     case 'seed.sent':
+    case 'token.minted':
+    case 'csr.approved':
+    case 'node.registered':
+    case 'node.ready':
       return undefined
   }
 }
@@ -226,6 +269,14 @@ export function beginsBoot(event: BootEvent, current: Boot | undefined, now: Epo
     case 'seed.refused':
     case 'cloud-init':
     case 'phone-home':
+    case 'token.waiting':
+    case 'token.minted':
+    case 'csr.approved':
+    case 'csr.left-alone':
+    case 'csr.denied':
+    case 'node.registered':
+    case 'node.ready':
+    case 'node.not-ready-in-time':
       return false
   }
 }

@@ -106,6 +106,8 @@ function advance(boot: Boot, { event, issued, mac }: Happening, now: EpochMs): B
     outcome: outcomeAfter(boot, event),
     ...(issued === undefined ? {} : { issued }),
     ...(problem === undefined ? {} : { problem }),
+    ...(event.kind === 'csr.approved' && !event.renewal ? { nodeKey: event.key } : {}),
+    ...(event.kind === 'node.ready' ? { kernelBoot: event.kernelBoot } : {}),
   }
 }
 
@@ -115,7 +117,8 @@ function advance(boot: Boot, { event, issued, mac }: Happening, now: EpochMs): B
  */
 function outcomeAfter(boot: Boot, event: BootEvent): Boot['outcome'] {
   if (event.kind === 'phone-home') return event.matches ? 'up' : 'misnamed'
-  return boot.outcome === 'running' && isLastWord(event) ? 'up' : boot.outcome
+  const isUp = isLastWord(event) || event.kind === 'node.ready'
+  return boot.outcome === 'running' && isUp ? 'up' : boot.outcome
 }
 
 /** A machine asks for an address every few seconds: the same trouble is told once. */
@@ -123,7 +126,10 @@ const isRepeated = (event: BootEvent, boot: Boot): boolean =>
   (event.kind === 'dhcp.no-answer' ||
     event.kind === 'dhcp.nak' ||
     event.kind === 'boot-file.missing' ||
-    event.kind === 'script.refused') &&
+    event.kind === 'script.refused' ||
+    event.kind === 'token.waiting' ||
+    event.kind === 'csr.left-alone' ||
+    event.kind === 'csr.denied') &&
   problemOf(event) === boot.problem
 
 const later = (a: Boot['stage'], b: Boot['stage']): Boot['stage'] =>

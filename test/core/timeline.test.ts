@@ -78,13 +78,34 @@ test('one power-on is one boot, from firmware to its name', () => {
   expect(run.lines).toBe(untilScript.length + afterScript.length)
 })
 
+const inCluster: readonly BootEvent[] = [
+  { kind: 'csr.approved', request: 'node-csr-1', key: 'ab', renewal: false },
+  { kind: 'node.registered' },
+  { kind: 'node.ready', kernelBoot: 'k1' },
+]
+
 test('each event brings the boot to its stage, and none brings it back', () => {
   const run = new Run()
-  const reached = [...untilScript, ...afterScript].map(
+  const reached = [...untilScript, ...afterScript, ...inCluster].map(
     (event) => run.happens(event).boots.at(-1)!.stage,
   )
   expect([...new Set(reached)]).toEqual(stages)
-  expect(run.happens(seed, ack('system')).story).toEqual(['up up'])
+  expect(run.happens(seed, ack('system')).story).toEqual(['ready up'])
+})
+
+test('a Ready node ends a boot that never phoned home, and its key and kernel are remembered', () => {
+  const run = new Run().happens(...untilScript, ...inCluster)
+  expect(run.story).toEqual(['ready up'])
+  expect(run.boots[0]).toMatchObject({ nodeKey: 'ab', kernelBoot: 'k1' })
+  expect(new Run().happens(...untilScript, home(false), ...inCluster).story).toEqual([
+    'ready misnamed',
+  ])
+})
+
+test('a renewal is not the key of this boot', () => {
+  const renewal = { kind: 'csr.approved', request: 'r', key: 'cd', renewal: true } as const
+  const run = new Run().happens(...untilScript, ...inCluster, renewal)
+  expect(run.boots[0]).toMatchObject({ nodeKey: 'ab' })
 })
 
 test('powered on again when up: another boot, and the first stays as it ended', () => {

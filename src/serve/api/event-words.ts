@@ -47,6 +47,22 @@ export function eventText(event: BootEvent): string {
       return event.matches
         ? `phoned home as ${event.hostname}`
         : `phoned home as '${event.hostname}', which is not its name`
+    case 'token.waiting':
+      return `waits for its bootstrap token: ${event.reason}`
+    case 'token.minted':
+      return `bootstrap token ${event.token} is in the cluster`
+    case 'csr.approved':
+      return `certificate request ${event.request} approved${event.renewal ? ' (a renewal)' : ''}`
+    case 'csr.left-alone':
+      return `certificate request ${event.request} left alone: ${event.reason}`
+    case 'csr.denied':
+      return `certificate request ${event.request} denied: ${event.reason}`
+    case 'node.registered':
+      return 'registered its node'
+    case 'node.ready':
+      return 'its node is Ready'
+    case 'node.not-ready-in-time':
+      return `its node was not Ready within ${event.seconds} s of its token`
   }
 }
 
