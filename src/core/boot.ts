@@ -5,6 +5,7 @@ import type { Mac } from '../values/mac.ts'
 import type { EpochMs, Seconds } from '../values/time.ts'
 import type { BootstrapTokenId } from './boot-token.ts'
 import type { ImagePart } from './image.ts'
+import { relayPortText, type RelayPort, type Seen } from './seen.ts'
 
 /** How far a machine has come, in the order in which a boot goes. A boot's stage never goes back. */
 export const stages = [
@@ -45,6 +46,8 @@ export interface Boot {
   readonly issued?: Issued
   /** The latest thing that went wrong, in words; cleared by none, since it explains a slow boot too. */
   readonly problem?: string
+  /** What was heard of the machine itself in this boot; a secret may depend on it. */
+  readonly seen?: Seen
   /** SHA-256 of the public key that was approved for its kubelet: another one is somebody else's. */
   readonly nodeKey?: string
   /** /proc/sys/kernel/random/boot_id, as its Node said when Ready: tells a later boot's Node from this. */
@@ -113,6 +116,8 @@ export type BootEvent =
     }
   | { readonly kind: 'seed.sent'; readonly document: SeedDocument }
   | { readonly kind: 'seed.refused'; readonly document: SeedDocument; readonly reason: string }
+  /** The right seed from an address that the machine does not hold: no secret goes there. */
+  | { readonly kind: 'seed.elsewhere'; readonly document: SeedDocument; readonly reason: string }
   | {
       readonly kind: 'cloud-init'
       readonly name: string
@@ -126,6 +131,12 @@ export type BootEvent =
       readonly instanceId?: string
       readonly matches: boolean
     }
+  | { readonly kind: 'relay-port.moved'; readonly from: RelayPort; readonly to: RelayPort }
+  | { readonly kind: 'token.stored'; readonly token: BootstrapTokenId }
+  | { readonly kind: 'token.sent'; readonly token: BootstrapTokenId }
+  | { readonly kind: 'token.lost'; readonly token: BootstrapTokenId; readonly reason: string }
+  | { readonly kind: 'token.refused'; readonly reason: string }
+  | { readonly kind: 'token.withheld'; readonly reason: string }
   | { readonly kind: 'token.waiting'; readonly reason: string }
   | { readonly kind: 'token.minted'; readonly token: BootstrapTokenId }
   | {
@@ -179,6 +190,13 @@ export function stageOf(event: BootEvent): Stage | undefined {
     case 'boot-file.missing':
     case 'script.refused':
     case 'seed.refused':
+    case 'seed.elsewhere':
+    case 'relay-port.moved':
+    case 'token.stored':
+    case 'token.sent':
+    case 'token.lost':
+    case 'token.refused':
+    case 'token.withheld':
     case 'token.waiting':
     case 'token.minted':
     case 'csr.approved':
@@ -212,6 +230,16 @@ export function problemOf(event: BootEvent): string | undefined {
       return event.result === 'FAIL' ? `cloud-init failed in ${event.name}` : undefined
     case 'phone-home':
       return event.matches ? undefined : `it phoned home as '${event.hostname}'`
+    case 'seed.elsewhere':
+      return `${event.document} without secrets: ${event.reason}`
+    case 'relay-port.moved':
+      return `it is plugged in elsewhere: ${relayPortText(event.to)}, before ${relayPortText(event.from)}`
+    case 'token.lost':
+      return `its bootstrap token ${event.token} was lost: ${event.reason}`
+    case 'token.refused':
+      return `no bootstrap token: ${event.reason}`
+    case 'token.withheld':
+      return `its bootstrap token was withheld: ${event.reason}`
     case 'token.waiting':
       return `no bootstrap token yet: ${event.reason}`
     case 'csr.left-alone':
@@ -227,6 +255,8 @@ export function problemOf(event: BootEvent): string | undefined {
     case 'script.sent':
     case 'image.sent':
     case 'seed.sent':
+    case 'token.stored':
+    case 'token.sent':
     case 'token.minted':
     case 'csr.approved':
     case 'node.registered':
@@ -269,6 +299,13 @@ export function beginsBoot(event: BootEvent, current: Boot | undefined, now: Epo
     case 'seed.refused':
     case 'cloud-init':
     case 'phone-home':
+    case 'seed.elsewhere':
+    case 'relay-port.moved':
+    case 'token.stored':
+    case 'token.sent':
+    case 'token.lost':
+    case 'token.refused':
+    case 'token.withheld':
     case 'token.waiting':
     case 'token.minted':
     case 'csr.approved':

@@ -3,10 +3,13 @@ import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { ApiToken } from './api-token.ts'
+import type { AuditEntry } from './audit.ts'
+import type { BootToken, StoredToken } from './boot-token.ts'
 import type { Boot } from './boot.ts'
 import type { Image } from './image.ts'
 import type { Lease } from './lease.ts'
 import type { Machine } from './machine.ts'
+import type { RelayPort } from './seen.ts'
 import type { Subnet } from './subnet.ts'
 import type { TimelineEvent } from './timeline.ts'
 
@@ -27,6 +30,12 @@ export type Change =
   | { readonly kind: 'image.put'; readonly image: Image }
   | { readonly kind: 'image.delete'; readonly name: ImageName }
   | { readonly kind: 'default-image.set'; readonly name: ImageName }
+  | { readonly kind: 'boot-token.put'; readonly token: BootToken }
+  | { readonly kind: 'stored-token.put'; readonly token: StoredToken }
+  | { readonly kind: 'stored-token.delete'; readonly owner: string }
+  | { readonly kind: 'relay-port.learnt'; readonly mac: Mac; readonly port: RelayPort }
+  | { readonly kind: 'relay-port.forget'; readonly mac: Mac }
+  | { readonly kind: 'audit.add'; readonly entry: AuditEntry }
   | { readonly kind: 'api-token.put'; readonly token: ApiToken }
   | { readonly kind: 'api-token.delete'; readonly id: TokenId }
 

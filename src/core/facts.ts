@@ -1,13 +1,15 @@
 import type { Hostname } from '../values/hostname.ts'
-import type { ImageName, MachineId, SeedDigest, Sha256, SubnetName } from '../values/ids.ts'
+import type { BootId, ImageName, MachineId, SeedDigest, Sha256, SubnetName } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { ApiToken } from './api-token.ts'
+import type { BootstrapTokenId, BootToken, StoredToken } from './boot-token.ts'
 import type { Boot } from './boot.ts'
 import type { Image } from './image.ts'
 import type { Lease } from './lease.ts'
 import type { Machine } from './machine.ts'
+import type { RelayPort } from './seen.ts'
 import type { Subnet } from './subnet.ts'
 
 /** What the inventory knows, looked up by each thing that must be unique in it. */
@@ -57,4 +59,24 @@ export interface TokenFacts {
   readonly apiTokens: () => Iterable<ApiToken>
 }
 
-export type Facts = InventoryFacts & LeaseFacts & BootFacts & ImageFacts & TokenFacts
+export interface BootTokenFacts {
+  /** The bootstrap token of one boot, in whatever state. */
+  readonly bootToken: (boot: BootId) => BootToken | undefined
+  /** The youngest boot's with this id. A minted id is one boot's; a stored one may be many's. */
+  readonly bootTokenById: (id: BootstrapTokenId) => BootToken | undefined
+  /** All boots' with this id, the oldest boot first. */
+  readonly bootTokensById: (id: BootstrapTokenId) => readonly BootToken[]
+  readonly bootTokens: () => Iterable<BootToken>
+  /** @param owner `machine:<id>` or `group:<name>` */
+  readonly storedToken: (owner: string) => StoredToken | undefined
+  readonly storedTokens: () => Iterable<StoredToken>
+  /** Where this NIC was plugged in when it was learnt. */
+  readonly relayPort: (mac: Mac) => RelayPort | undefined
+}
+
+export type Facts = InventoryFacts &
+  LeaseFacts &
+  BootFacts &
+  ImageFacts &
+  TokenFacts &
+  BootTokenFacts

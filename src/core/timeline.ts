@@ -12,6 +12,7 @@ import {
   type Issued,
 } from './boot.ts'
 import type { Change } from './change.ts'
+import { sawAlso, type Seen } from './seen.ts'
 
 /** One thing that happened to one machine: a line of its boot timeline. */
 export interface TimelineEvent {
@@ -28,6 +29,8 @@ export interface Happening {
   readonly event: BootEvent
   /** With `script.sent` only: what the script issued. */
   readonly issued?: Issued
+  /** What the event showed of the machine itself. */
+  readonly seen?: Seen
 }
 
 /** A client that never stops talking may fill its timeline, not the disk. */
@@ -94,7 +97,7 @@ const newBoot = ({ machine, mac }: Happening, id: BootId, now: EpochMs): Boot =>
   events: 0,
 })
 
-function advance(boot: Boot, { event, issued, mac }: Happening, now: EpochMs): Boot {
+function advance(boot: Boot, { event, issued, mac, seen }: Happening, now: EpochMs): Boot {
   const reached = stageOf(event)
   const problem = problemOf(event)
   return {
@@ -105,6 +108,7 @@ function advance(boot: Boot, { event, issued, mac }: Happening, now: EpochMs): B
     stage: reached === undefined ? boot.stage : later(boot.stage, reached),
     outcome: outcomeAfter(boot, event),
     ...(issued === undefined ? {} : { issued }),
+    ...(seen === undefined ? {} : { seen: sawAlso(boot.seen, seen) }),
     ...(problem === undefined ? {} : { problem }),
     ...(event.kind === 'csr.approved' && !event.renewal ? { nodeKey: event.key } : {}),
     ...(event.kind === 'node.ready' ? { kernelBoot: event.kernelBoot } : {}),
@@ -127,6 +131,8 @@ const isRepeated = (event: BootEvent, boot: Boot): boolean =>
     event.kind === 'dhcp.nak' ||
     event.kind === 'boot-file.missing' ||
     event.kind === 'script.refused' ||
+    event.kind === 'relay-port.moved' ||
+    event.kind === 'token.withheld' ||
     event.kind === 'token.waiting' ||
     event.kind === 'csr.left-alone' ||
     event.kind === 'csr.denied') &&

@@ -1,13 +1,16 @@
 import type { ApiToken } from '../core/api-token.ts'
+import type { BootstrapTokenId, BootToken, StoredToken } from '../core/boot-token.ts'
 import type { Boot } from '../core/boot.ts'
 import type { Change } from '../core/change.ts'
 import type { Facts } from '../core/facts.ts'
 import type { Image } from '../core/image.ts'
 import type { Lease } from '../core/lease.ts'
 import type { Machine } from '../core/machine.ts'
+import type { RelayPort } from '../core/seen.ts'
 import type { Subnet } from '../core/subnet.ts'
 import type { Hostname } from '../values/hostname.ts'
 import type {
+  BootId,
   ImageName,
   MachineId,
   SeedDigest,
@@ -19,6 +22,7 @@ import { inNetwork, networkBase, type Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import { AddressPool, type AddressUse } from './address-pool.ts'
+import { BootTokenIndex } from './boot-token-index.ts'
 
 /**
  * The facts as maps in memory, one for each way in which a decision looks something up: no packet
@@ -42,6 +46,9 @@ export class MemoryFacts implements Facts {
   readonly #images = new Map<ImageName, Image>()
   readonly #tokens = new Map<TokenId, ApiToken>()
   readonly #tokenByDigest = new Map<Sha256, ApiToken>()
+  readonly #bootTokens = new BootTokenIndex()
+  readonly #storedTokens = new Map<string, StoredToken>()
+  readonly #relayPorts = new Map<Mac, RelayPort>()
   #defaultImage: ImageName | undefined
   /** Networks by base address for each prefix in use: a look-up costs one step a prefix. */
   #networks = new Map<number, Map<number, Subnet>>()
@@ -72,6 +79,15 @@ export class MemoryFacts implements Facts {
   readonly images = () => this.#images.values()
   readonly apiTokenByDigest = (digest: Sha256) => this.#tokenByDigest.get(digest)
   readonly apiTokens = () => this.#tokens.values()
+
+  readonly bootToken = (boot: BootId) => this.#bootTokens.get(boot)
+  readonly bootTokenById = (id: BootstrapTokenId) => this.#bootTokens.withId(id).at(-1)
+  readonly bootTokensById = (id: BootstrapTokenId): readonly BootToken[] =>
+    this.#bootTokens.withId(id)
+  readonly bootTokens = () => this.#bootTokens.all()
+  readonly storedToken = (owner: string) => this.#storedTokens.get(owner)
+  readonly storedTokens = () => this.#storedTokens.values()
+  readonly relayPort = (mac: Mac) => this.#relayPorts.get(mac)
 
   readonly defaultImage = () =>
     this.#defaultImage === undefined ? undefined : this.#images.get(this.#defaultImage)
@@ -128,6 +144,22 @@ export class MemoryFacts implements Facts {
       case 'default-image.set':
         this.#defaultImage = change.name
         return
+      case 'boot-token.put':
+        return this.#bootTokens.put(change.token)
+      case 'stored-token.put':
+        this.#storedTokens.set(change.token.owner, change.token)
+        return
+      case 'stored-token.delete':
+        this.#storedTokens.delete(change.owner)
+        return
+      case 'relay-port.learnt':
+        this.#relayPorts.set(change.mac, change.port)
+        return
+      case 'relay-port.forget':
+        this.#relayPorts.delete(change.mac)
+        return
+      case 'audit.add':
+        return
       case 'api-token.put':
         this.#tokens.set(change.token.id, change.token)
         this.#tokenByDigest.set(change.token.digest, change.token)
@@ -147,6 +179,11 @@ export class MemoryFacts implements Facts {
       this.#quarantine.delete(address)
       this.#poolOf(address)?.freed(address)
     }
+  }
+
+  /** Tokens of boots that the store has forgotten. */
+  forgetBootTokens(boots: Iterable<BootId>): void {
+    for (const boot of boots) this.#bootTokens.delete(boot)
   }
 
   #putMachine(machine: Machine): void {

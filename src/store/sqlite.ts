@@ -6,9 +6,11 @@ import type { BootId } from '../values/ids.ts'
 import type { MemoryFacts } from './memory-facts.ts'
 import {
   StoreError,
+  type AuditQuery,
   type BootQuery,
   type EventQuery,
   type Store,
+  type StoredAudit,
   type StoredChange,
   type StoredEvent,
 } from './store.ts'
@@ -79,13 +81,21 @@ class SqliteStore implements Store {
     return this.#afterFlush(() => this.#history.events(query))
   }
 
+  audit(query: AuditQuery): Promise<readonly StoredAudit[]> {
+    return this.#afterFlush(() => this.#history.audit(query))
+  }
+
   subscribe(listener: (change: StoredChange) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   prune(keepBoots: number): Promise<number> {
-    return this.#afterFlush(() => this.#history.prune(keepBoots))
+    return this.#afterFlush(() => {
+      const { removed, tokens } = this.#history.prune(keepBoots)
+      this.#facts.forgetBootTokens(tokens)
+      return removed
+    })
   }
 
   async close(): Promise<void> {

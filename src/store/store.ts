@@ -1,3 +1,5 @@
+import type { AuditEntry } from '../core/audit.ts'
+import type { BootstrapTokenId } from '../core/boot-token.ts'
 import type { Boot } from '../core/boot.ts'
 import type { Change, Decided } from '../core/change.ts'
 import type { Facts } from '../core/facts.ts'
@@ -17,6 +19,18 @@ export interface EventQuery {
   readonly boot?: BootId
   readonly machine?: MachineId
   /** Only events after this `seq`. */
+  readonly after?: number
+  /** At most so many, the oldest first. */
+  readonly limit: number
+}
+
+/** An audit entry with its place in the order of all entries. */
+export type StoredAudit = AuditEntry & { readonly seq: number }
+
+export interface AuditQuery {
+  readonly machine?: MachineId
+  readonly token?: BootstrapTokenId
+  /** Only entries after this `seq`. */
   readonly after?: number
   /** At most so many, the oldest first. */
   readonly limit: number
@@ -42,6 +56,9 @@ export interface Store {
   boot(id: BootId): Promise<Boot | undefined>
   events(query: EventQuery): Promise<readonly StoredEvent[]>
 
+  /** Releases, refusals, approvals and denials. Kept when the timeline forgets their boots. */
+  audit(query: AuditQuery): Promise<readonly StoredAudit[]>
+
   /** Calls back for each change once it is durable, in order. @returns how to stop that */
   subscribe(listener: (change: StoredChange) => void): () => void
 
@@ -52,8 +69,9 @@ export interface Store {
 }
 
 export type StoredChange =
-  | Exclude<Change, { kind: 'event.add' }>
+  | Exclude<Change, { kind: 'event.add' | 'audit.add' }>
   | { readonly kind: 'event.add'; readonly event: StoredEvent }
+  | { readonly kind: 'audit.add'; readonly entry: StoredAudit }
 
 /** The disk is full, the file is damaged, the server is gone: nothing was kept. */
 export class StoreError extends Error {

@@ -1,4 +1,5 @@
 import type { BootEvent, ClientKind } from '../../core/boot.ts'
+import { relayPortText } from '../../core/seen.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
 
 const clients: Record<ClientKind, string> = {
@@ -47,6 +48,20 @@ export function eventText(event: BootEvent): string {
       return event.matches
         ? `phoned home as ${event.hostname}`
         : `phoned home as '${event.hostname}', which is not its name`
+    case 'seed.elsewhere':
+      return `${event.document} sent without secrets: ${event.reason}`
+    case 'relay-port.moved':
+      return `is plugged in elsewhere: ${relayPortText(event.to)}, before ${relayPortText(event.from)}`
+    case 'token.stored':
+      return `bootstrap token ${event.token} is kept ready for it`
+    case 'token.sent':
+      return `bootstrap token ${event.token} sent`
+    case 'token.lost':
+      return `bootstrap token ${event.token} lost: ${event.reason}`
+    case 'token.refused':
+      return `bootstrap token refused: ${event.reason}`
+    case 'token.withheld':
+      return `bootstrap token withheld: ${event.reason}`
     case 'token.waiting':
       return `waits for its bootstrap token: ${event.reason}`
     case 'token.minted':
@@ -71,7 +86,12 @@ export function eventDetails(event: BootEvent): Record<string, string | number |
   const details: Record<string, string | number | boolean> = {}
   for (const [key, value] of Object.entries(event)) {
     if (key === 'kind' || value === undefined) continue
-    details[key] = key === 'address' || key === 'relay' ? formatIpv4(value) : value
+    details[key] =
+      key === 'address' || key === 'relay'
+        ? formatIpv4(value)
+        : key === 'from' || key === 'to'
+          ? relayPortText(value)
+          : value
   }
   return details
 }

@@ -1,7 +1,8 @@
 import type { Database } from 'better-sqlite3'
 import type { Boot, BootEvent } from '../../core/boot.ts'
 import type { BootId } from '../../values/ids.ts'
-import type { BootQuery, EventQuery, StoredEvent } from '../store.ts'
+import type { AuditEntry } from '../../core/audit.ts'
+import type { AuditQuery, BootQuery, EventQuery, StoredAudit, StoredEvent } from '../store.ts'
 
 type EventRow = Omit<StoredEvent, 'event'> & { readonly event: string }
 
@@ -27,12 +28,29 @@ export function historyReader(database: Database) {
       `${columns} WHERE machine = @machine AND seq > @after ORDER BY seq LIMIT @limit`,
     ),
   }
+  const audit = (where: string) =>
+    database.prepare<AuditParameters, { seq: number; entry: string }>(
+      `SELECT seq, entry FROM audit WHERE ${where} AND seq > @after ORDER BY seq LIMIT @limit`,
+    )
+  const audits = {
+    all: audit('true'),
+    machine: audit('machine = @machine'),
+    token: audit('token = @token'),
+    both: audit('machine = @machine AND token = @token'),
+  }
   const surplus = database.prepare<[number]>(`
     DELETE FROM boots WHERE id IN (
       SELECT id FROM (
         SELECT id, row_number() OVER (PARTITION BY machine ORDER BY id DESC) AS age FROM boots
       ) WHERE age > ?)`)
   const orphans = database.prepare('DELETE FROM events WHERE boot NOT IN (SELECT id FROM boots)')
+  // What may still be in the cluster has yet to be deleted there.
+  const spent = database
+    .prepare<[], BootId>(
+      `DELETE FROM boot_tokens
+       WHERE boot NOT IN (SELECT id FROM boots) AND document ->> 'inCluster' = 0 RETURNING boot`,
+    )
+    .pluck()
 
   return {
     boot: (id: BootId): Boot | undefined => {
@@ -51,14 +69,27 @@ export function historyReader(database: Database) {
         .map((row) => ({ ...row, event: JSON.parse(row.event) as BootEvent }))
     },
 
-    prune: database.transaction((keepBoots: number): number => {
+    audit: ({ machine, token, after = 0, limit }: AuditQuery): readonly StoredAudit[] => {
+      const parameters = { machine: machine ?? null, token: token ?? null, after, limit }
+      const which = machine && token ? 'both' : machine ? 'machine' : token ? 'token' : 'all'
+      return audits[which]
+        .all(parameters)
+        .map(({ seq, entry }) => ({ ...(JSON.parse(entry) as AuditEntry), seq }))
+    },
+
+    /** @returns how many boots were removed, and those whose tokens went */
+    prune: database.transaction((keepBoots: number) => {
       const removed = surplus.run(keepBoots).changes
       if (removed > 0) orphans.run()
-      return removed
+      return { removed, tokens: spent.all() }
     }),
   }
 }
 
 type EventParameters = [
   { boot: string | null; machine: string | null; after: number; limit: number },
+]
+
+type AuditParameters = [
+  { machine: string | null; token: string | null; after: number; limit: number },
 ]

@@ -73,4 +73,29 @@ export const migrations: readonly string[] = [
     document TEXT NOT NULL CHECK (json_valid(document))
   ) STRICT;
   `,
+  `
+  CREATE TABLE boot_tokens (
+    boot TEXT PRIMARY KEY,
+    token TEXT,
+    document TEXT NOT NULL CHECK (json_valid(document))
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE stored_tokens (
+    owner TEXT PRIMARY KEY,
+    document TEXT NOT NULL CHECK (json_valid(document))
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE relay_ports (
+    mac TEXT PRIMARY KEY,
+    document TEXT NOT NULL CHECK (json_valid(document))
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    machine TEXT,
+    token TEXT,
+    entry TEXT NOT NULL CHECK (json_valid(entry))
+  ) STRICT;
+  CREATE INDEX audit_machine ON audit (machine, seq) WHERE machine IS NOT NULL;
+  CREATE INDEX audit_token ON audit (token, seq) WHERE token IS NOT NULL;
+  `,
 ]

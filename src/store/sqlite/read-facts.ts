@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import type { Change } from '../../core/change.ts'
 import type { Lease } from '../../core/lease.ts'
+import type { RelayPort } from '../../core/seen.ts'
 import { MemoryFacts } from '../memory-facts.ts'
 
 /** Builds the facts from the disk by the very changes that made them. */
@@ -44,6 +45,22 @@ function* storedChanges(database: Database): Iterable<Change> {
   )
   for (const name of names.pluck().iterate()) {
     yield { kind: 'default-image.set', name: name as Of<'default-image.set'>['name'] }
+  }
+  for (const token of documents<Of<'boot-token.put'>['token']>(
+    'SELECT document FROM boot_tokens ORDER BY boot',
+  )) {
+    yield { kind: 'boot-token.put', token }
+  }
+  for (const token of documents<Of<'stored-token.put'>['token']>(
+    'SELECT document FROM stored_tokens',
+  )) {
+    yield { kind: 'stored-token.put', token }
+  }
+  const ports = database.prepare<[], { mac: Of<'relay-port.learnt'>['mac']; document: string }>(
+    'SELECT mac, document FROM relay_ports',
+  )
+  for (const { mac, document } of ports.iterate()) {
+    yield { kind: 'relay-port.learnt', mac, port: JSON.parse(document) as RelayPort }
   }
   for (const token of documents<Of<'api-token.put'>['token']>('SELECT document FROM api_tokens')) {
     yield { kind: 'api-token.put', token }

@@ -31,6 +31,14 @@ export function changeWriter(database: Database): WriteChange {
   const putImage = sql('INSERT OR REPLACE INTO images (name, document) VALUES (?, ?)')
   const deleteImage = sql('DELETE FROM images WHERE name = ?')
   const setDefault = sql('INSERT OR REPLACE INTO default_image (one, name) VALUES (1, ?)')
+  const putBootToken = sql(
+    'INSERT OR REPLACE INTO boot_tokens (boot, token, document) VALUES (?, ?, ?)',
+  )
+  const putStored = sql('INSERT OR REPLACE INTO stored_tokens (owner, document) VALUES (?, ?)')
+  const deleteStored = sql('DELETE FROM stored_tokens WHERE owner = ?')
+  const putPort = sql('INSERT OR REPLACE INTO relay_ports (mac, document) VALUES (?, ?)')
+  const deletePort = sql('DELETE FROM relay_ports WHERE mac = ?')
+  const addAudit = sql('INSERT INTO audit (at, machine, token, entry) VALUES (?, ?, ?, ?)')
   const putToken = sql('INSERT OR REPLACE INTO api_tokens (id, document) VALUES (?, ?)')
   const deleteToken = sql('DELETE FROM api_tokens WHERE id = ?')
 
@@ -84,6 +92,28 @@ export function changeWriter(database: Database): WriteChange {
       case 'default-image.set':
         setDefault.run(change.name)
         return change
+      case 'boot-token.put': {
+        const { boot, id = null } = change.token
+        putBootToken.run(boot, id, JSON.stringify(change.token))
+        return change
+      }
+      case 'stored-token.put':
+        putStored.run(change.token.owner, JSON.stringify(change.token))
+        return change
+      case 'stored-token.delete':
+        deleteStored.run(change.owner)
+        return change
+      case 'relay-port.learnt':
+        putPort.run(change.mac, JSON.stringify(change.port))
+        return change
+      case 'relay-port.forget':
+        deletePort.run(change.mac)
+        return change
+      case 'audit.add': {
+        const { at, machine = null, token = null } = change.entry
+        const added = addAudit.run(at, machine, token, JSON.stringify(change.entry))
+        return { ...change, entry: { ...change.entry, seq: Number(added.lastInsertRowid) } }
+      }
       case 'api-token.put':
         putToken.run(change.token.id, JSON.stringify(change.token))
         return change

@@ -116,6 +116,7 @@ function counting() {
     boots: (query) => store.boots(query),
     boot: (id) => store.boot(id),
     events: (query) => store.events(query),
+    audit: (query) => store.audit(query),
     subscribe: (listener) => {
       const self = Symbol('listener')
       listeners.add(self)

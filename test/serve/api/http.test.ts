@@ -111,6 +111,7 @@ const failing =
     boots: (query) => store.boots(query),
     boot: (id) => store.boot(id),
     events: (query) => store.events(query),
+    audit: (query) => store.audit(query),
     subscribe: (listener) => store.subscribe(listener),
     prune: (keepBoots) => store.prune(keepBoots),
     close: () => store.close(),
