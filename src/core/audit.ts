@@ -15,6 +15,7 @@ export interface AuditEntry {
     | 'token.sent'
     | 'token.lost'
     | 'token.refused'
+    | 'token.withheld'
     | 'token.closed'
     | 'csr.approved'
     | 'csr.denied'

@@ -2,13 +2,17 @@ import type { BootId, SeedDigest, SeedKey } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
-import type { BootEvent } from './boot.ts'
-import type { Decided } from './change.ts'
+import type { Boot, BootEvent } from './boot.ts'
+import type { Change, Decided } from './change.ts'
 import type { Facts } from './facts.ts'
+import type { Group } from './group.ts'
 import { addressesOf, foreignAddress } from './identity.ts'
 import { commandLineProblem, fillSeedArgument, type Image } from './image.ts'
 import type { Machine } from './machine.ts'
+import { samePort, type RelayPort } from './seen.ts'
 import { record } from './timeline.ts'
+import { moveToken } from './token-lifecycle.ts'
+import { wantedToken } from './wanted-token.ts'
 
 export interface ScriptAsk {
   /** The NIC that booted, from the URL. */
@@ -16,6 +20,8 @@ export interface ScriptAsk {
   readonly source: Ipv4 | undefined
   /** iPXE's `${buildarch}`, if it said so. */
   readonly buildArch?: string
+  /** SMBIOS's serial number, if iPXE said it. */
+  readonly serial?: string
 }
 
 /** Made from random bytes, so not in here. */
@@ -30,6 +36,8 @@ export type ScriptAnswer =
       readonly machine: Machine
       readonly image: Image
       readonly boot: BootId
+      /** Where its NIC is plugged in now, when that is not where it was. */
+      readonly moved?: { readonly from: RelayPort; readonly to: RelayPort }
     }
   | { readonly kind: 'unregistered'; readonly mac: Mac }
   | { readonly kind: 'wait'; readonly reason: string }
@@ -43,6 +51,7 @@ export function answerScript(
   ask: ScriptAsk,
   fresh: FreshBoot,
   now: EpochMs,
+  groups: readonly Group[] = [],
 ): Decided<ScriptAnswer> {
   const { mac } = ask
   const machine = facts.machineByMac(mac)
@@ -63,10 +72,39 @@ export function answerScript(
   const { hostname } = machine
   const event: BootEvent = { kind: 'script.sent', image: image.name, hostname }
   const issued = { hostname, image: image.name, seed: fresh.seed, at: now }
-  const changes = record({ machine: machine.id, mac, event, issued }, latest, fresh.boot, now)
-  const opened = changes.findLast((change) => change.kind === 'boot.put')
-  const boot = opened?.boot.id ?? fresh.boot
-  return { changes, result: { kind: 'boot', machine, image, boot } }
+  const seen = ask.serial === undefined ? {} : { seen: { serials: [ask.serial] } }
+  const script = { machine: machine.id, mac, event, issued, ...seen }
+  const changes = [...record(script, latest, fresh.boot, now)]
+  let boot = lastBoot(changes)
+  if (boot === undefined) throw new TypeError('a script opens a boot or belongs to one')
+  const { id } = boot
+
+  const moved = movedPort(boot, facts.relayPort(mac))
+  if (moved !== undefined) {
+    const alarm: BootEvent = { kind: 'relay-port.moved', ...moved }
+    changes.push(...record({ machine: machine.id, mac, event: alarm }, boot, id, now))
+    boot = lastBoot(changes) ?? boot
+  }
+  if (latest !== undefined && latest.id !== id) {
+    const reason = 'the machine was powered on again'
+    changes.push(...moveToken(facts, latest.id, { kind: 'withhold', reason }, now).changes)
+  }
+  changes.push(...wantedToken(facts, groups, machine, { ...boot, issued }, now))
+  return {
+    changes,
+    result: { kind: 'boot', machine, image, boot: id, ...(moved === undefined ? {} : { moved }) },
+  }
+}
+
+const lastBoot = (changes: readonly Change[]): Boot | undefined =>
+  changes.findLast((change) => change.kind === 'boot.put')?.boot
+
+/** The first port of this boot that is not the one that was learnt. */
+function movedPort({ seen, mac }: Boot, learnt: RelayPort | undefined) {
+  if (learnt === undefined) return undefined
+  const other = seen?.ports?.find((port) => port.mac === mac && !samePort(port, learnt))
+  if (other === undefined) return undefined
+  return { from: learnt, to: { relay: other.relay, circuit: other.circuit } }
 }
 
 function chooseImage(

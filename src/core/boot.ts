@@ -247,7 +247,7 @@ export function problemOf(event: BootEvent): string | undefined {
     case 'csr.denied':
       return `certificate request ${event.request} denied: ${event.reason}`
     case 'node.not-ready-in-time':
-      return `its node was not Ready within ${event.seconds} s of its token`
+      return `its node was not Ready within ${event.seconds} s of its boot script`
     case 'dhcp.offer':
     case 'dhcp.ack':
     case 'dhcp.release':

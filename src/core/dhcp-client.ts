@@ -14,6 +14,8 @@ export interface DhcpClient {
   readonly uuid?: SmbiosUuid
   /** The relay that the message came through. */
   readonly relay?: Ipv4
+  /** The relay's port that it is plugged into (option 82, RFC 3046 3.1), in hex. */
+  readonly circuit?: string
 }
 
 /** @returns undefined when there is no Ethernet address in it that a machine could have */
@@ -22,12 +24,14 @@ export function dhcpClient(message: DhcpMessage): DhcpClient | undefined {
   if (mac === undefined) return undefined
   const arch = option.clientArchitecture.read(message.options)?.[0]
   const uuid = option.clientUuid.read(message.options)
+  const circuitId = option.relayAgent.read(message.options)?.circuitId
   return {
     mac,
     kind: clientKind(message),
     ...(arch === undefined ? {} : { arch }),
     ...(uuid === undefined ? {} : { uuid }),
     ...(message.giaddr === unspecified ? {} : { relay: message.giaddr }),
+    ...(circuitId === undefined ? {} : { circuit: Buffer.from(circuitId).toString('hex') }),
   }
 }
 

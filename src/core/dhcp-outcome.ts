@@ -6,15 +6,17 @@ import type { BootEvent } from './boot.ts'
 import type { Change } from './change.ts'
 import { bootAnswer, type BootSources } from './dhcp-boot.ts'
 import type { DhcpClient } from './dhcp-client.ts'
+import { isFromTheWire, type Origin } from './dhcp-origin.ts'
 import { destinationOf, grantReply, nakReply, type Destination } from './dhcp-reply.ts'
 import type { BootFacts, InventoryFacts, LeaseFacts } from './facts.ts'
 import { isHeld, type Lease } from './lease.ts'
 import type { Machine } from './machine.ts'
+import type { Seen } from './seen.ts'
 import type { Subnet } from './subnet.ts'
 import { recordAll } from './timeline.ts'
 
 /** Where a message was received, and what this server has to offer there. */
-export interface DhcpContext extends BootSources {
+export interface DhcpContext extends BootSources, Origin {
   /** The address of the interface it came in on: our server identifier, and next-server. */
   readonly server: Ipv4
   /** For a boot that this message may begin. */
@@ -123,18 +125,31 @@ export function refuse(asked: Asked, reason: string): DhcpDecision {
 }
 
 /** Only machines of the inventory have a timeline: strangers could fill the disk with theirs. */
-export const happened = (
-  { machine, client: { mac }, facts, context, now }: Asked,
-  ...events: readonly BootEvent[]
-): readonly Change[] =>
-  machine === undefined
-    ? []
-    : recordAll(
-        events.map((event) => ({ machine: machine.id, mac, event })),
-        facts.latestBoot(machine.id),
-        context.freshBoot,
-        now,
-      )
+export const happened = (asked: Asked, ...events: readonly BootEvent[]): readonly Change[] => {
+  const { machine, client, facts, context, now } = asked
+  if (machine === undefined) return []
+  const { mac } = client
+  const seen = seenIn(asked)
+  // Firmware and iPXE that speak from a running machine's address are neither.
+  if (seen === undefined && client.kind !== 'system' && context.source !== undefined) return []
+  return recordAll(
+    events.map((event) => ({ machine: machine.id, mac, event, ...(seen && { seen }) })),
+    facts.latestBoot(machine.id),
+    context.freshBoot,
+    now,
+  )
+}
+
+/** What a message that came over the wire says of the machine itself. */
+function seenIn({ message, context, facts, now, client }: Asked): Seen | undefined {
+  if (!isFromTheWire(message, context, facts, now)) return undefined
+  const { mac, kind, uuid, relay = unspecified, circuit = '' } = client
+  return {
+    ...(kind === 'system' ? {} : { netboot: true }),
+    ...(uuid === undefined ? {} : { uuids: [uuid] }),
+    ports: [{ mac, relay, circuit }],
+  }
+}
 
 export const silence = (reason: Silence, changes: readonly Change[] = []) =>
   ({ kind: 'silence', reason, changes }) as const

@@ -3,6 +3,7 @@ import type { Machine } from './machine.ts'
 
 /** What a secret may be made to depend on. A hostname needs none of it but the address. */
 export const evidenceKinds = [
+  'netboot', // this boot began with DHCP from where only a booting NIC speaks: not a running system
   'address', // the asker speaks from an address that the machine holds
   'boot-window', // the boot is young enough
   'uuid', // DHCP option 97 says the SMBIOS UUID that the inventory has

@@ -22,7 +22,6 @@ export interface Evidence {
 export type Refusal =
   | 'unknown-seed' // never minted, or its machine has left the inventory
   | 'superseded' // the machine was powered on again since
-  | 'foreign-address' // right seed, wrong place: somebody has read it
 
 export type Verdict =
   | {
@@ -30,6 +29,11 @@ export type Verdict =
       readonly machine: Machine
       readonly boot: Boot
       readonly issued: Issued
+      /**
+       * The right seed in the wrong place, in words: somebody has read it, or the machine has a NIC
+       * that the inventory lacks. Enough for a name; no secret goes there, and no report is believed.
+       */
+      readonly elsewhere?: string
     }
   | {
       readonly kind: 'refuse'
@@ -48,8 +52,8 @@ export function identify({ boot, machine, latest, source, addresses }: Evidence)
     return { kind: 'refuse', why: 'superseded', reason: 'the machine was powered on again', boot }
   }
   if (source === undefined || !addresses.includes(source)) {
-    const reason = foreignAddress(source, addresses)
-    return { kind: 'refuse', why: 'foreign-address', reason, boot }
+    const elsewhere = foreignAddress(source, addresses)
+    return { kind: 'serve', machine, boot, issued: boot.issued, elsewhere }
   }
   return { kind: 'serve', machine, boot, issued: boot.issued }
 }

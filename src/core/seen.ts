@@ -7,6 +7,8 @@ import type { SmbiosUuid } from '../values/uuid.ts'
  * different that was said is kept: two answers to one question are no evidence.
  */
 export interface Seen {
+  /** Firmware or iPXE asked for an address, from where only a NIC without one can speak. */
+  readonly netboot?: boolean
   /** DHCP option 97. */
   readonly uuids?: readonly SmbiosUuid[]
   /** What iPXE read in SMBIOS and said when it asked for its script. */
@@ -29,7 +31,13 @@ export function sawAlso(before: Seen | undefined, now: Seen): Seen {
   const uuids = joined(before?.uuids, now.uuids, (uuid) => uuid)
   const serials = joined(before?.serials, now.serials, (serial) => serial)
   const ports = joined(before?.ports, now.ports, (port) => `${port.mac} ${relayPortText(port)}`)
-  return { ...(uuids && { uuids }), ...(serials && { serials }), ...(ports && { ports }) }
+  const netboot = before?.netboot === true || now.netboot === true
+  return {
+    ...(netboot && { netboot }),
+    ...(uuids && { uuids }),
+    ...(serials && { serials }),
+    ...(ports && { ports }),
+  }
 }
 
 function joined<T>(

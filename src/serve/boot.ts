@@ -7,6 +7,8 @@ import {
   type ScriptAnswer,
   type ScriptBodies,
 } from '../core/boot-script.ts'
+import type { Group } from '../core/group.ts'
+import { relayPortText, type RelayPort } from '../core/seen.ts'
 import { StoreError, type Store } from '../store/store.ts'
 import { bootId, seedKey } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
@@ -26,7 +28,8 @@ export interface BootDeps {
   readonly bootFiles: Pick<BootFileStore, 'entry'>
   readonly connectionOf: ConnectionOf
   readonly recorder: Pick<Recorder, 'speaker' | 'note'>
-  readonly log: Pick<Logger, 'error'>
+  readonly log: Pick<Logger, 'error' | 'warn'>
+  readonly groups?: readonly Group[] | undefined
   /** A MAC that the inventory does not know asked for its script. */
   readonly onStranger: (mac: Mac, address: Ipv4 | undefined) => void
 }
@@ -34,7 +37,17 @@ export interface BootDeps {
 /** `/boot/<mac>.ipxe`, `/boot/autoexec.ipxe` and `/boot/files/<name>`. */
 export function bootRoutes(deps: BootDeps): Hono {
   const { store, clock, random, scripts, bootFiles, connectionOf, recorder, log } = deps
+  const { groups = [] } = deps
   const app = new Hono()
+
+  const movedAlarm = (
+    { machine: { hostname }, boot }: Extract<ScriptAnswer, { kind: 'boot' }>,
+    { from, to }: { readonly from: RelayPort; readonly to: RelayPort },
+  ): void => {
+    const about = { alarm: 'relay-port.moved', machine: hostname, boot }
+    const places = `${relayPortText(to)}, before ${relayPortText(from)}`
+    log.warn(about, `${hostname} is plugged in elsewhere: ${places}`)
+  }
 
   app.get(`/${autoexecName}`, autoexecRoute(deps))
   app.get(`/files/${autoexecName}`, autoexecRoute(deps))
@@ -47,15 +60,22 @@ export function bootRoutes(deps: BootDeps): Hono {
 
     const { peer: source, base } = connectionOf(c)
     const buildArch = c.req.query('arch')
-    const ask = { mac: mac.value, source, ...(buildArch ? { buildArch } : {}) }
+    const serial = c.req.query('serial')?.trim().slice(0, 64)
+    const ask = {
+      mac: mac.value,
+      source,
+      ...(buildArch ? { buildArch } : {}),
+      ...(serial ? { serial } : {}),
+    }
     const now = clock()
     const seed = seedKey(random(16))
     const fresh = { boot: bootId(now, random(10)), seed: seedDigest(seed) }
     const write = (answer: ScriptAnswer): Response =>
       script(c, scriptFor(answer, scripts, base, seed))
     try {
-      const answer = await store.update((facts) => answerScript(facts, ask, fresh, now))
+      const answer = await store.update((facts) => answerScript(facts, ask, fresh, now, groups))
       if (answer.kind === 'unregistered') deps.onStranger(answer.mac, source)
+      if (answer.kind === 'boot' && answer.moved) movedAlarm(answer, answer.moved)
       return write(answer)
     } catch (error) {
       // Any status but 200 would send the machine back to its firmware, and there it would stay.

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
-import { parseIpv4, type Ipv4 } from '../values/ipv4.ts'
+import { askerOf } from '../core/forwarded.ts'
+import { parseIpv4, type Ipv4, type Ipv4Network } from '../values/ipv4.ts'
 
 /** Who is at the other end of the socket, and how it reached us. */
 interface Connection {
@@ -10,6 +11,38 @@ interface Connection {
 }
 
 export type ConnectionOf = (c: Context) => Connection
+
+/** What becomes of one answer on its way out. */
+export interface Exchange {
+  /** False once the connection is known to be gone. */
+  readonly isOpen: () => boolean
+  /** Calls once: true when the whole answer was handed to the network, false when it broke off. */
+  readonly onEnd: (ended: (whole: boolean) => void) => void
+}
+
+export type ExchangeOf = (c: Context) => Exchange
+
+export const socketExchange: ExchangeOf = (c) => {
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>
+  // A request without a socket, as tests make them, can't break.
+  if (outgoing === undefined) return { isOpen: () => true, onEnd: (ended) => ended(true) }
+  return {
+    isOpen: () => !outgoing.destroyed && outgoing.socket?.destroyed === false,
+    onEnd: (ended) => {
+      // 'close' may have come while the claim was on its way to the disk.
+      if (outgoing.closed || outgoing.socket === null) ended(outgoing.writableFinished)
+      else outgoing.once('close', () => ended(outgoing.writableFinished))
+    },
+  }
+}
+
+/** The socket's peer, or whom our own proxies vouch for. */
+export const proxiedConnection =
+  (proxies: readonly Ipv4Network[]): ConnectionOf =>
+  (c) => {
+    const { peer, base } = socketConnection(c)
+    return { peer: askerOf(peer, c.req.header('X-Forwarded-For'), proxies), base }
+  }
 
 /**
  * From the socket and from nothing that the peer says: anybody can send X-Forwarded-For, and UEFI

@@ -6,7 +6,7 @@ import type { DhcpDecision } from '../core/dhcp-outcome.ts'
 import type { Destination } from '../core/dhcp-reply.ts'
 import type { Store } from '../store/store.ts'
 import { bootId } from '../values/ids.ts'
-import { formatIpv4, parseIpv4 } from '../values/ipv4.ts'
+import { formatIpv4, parseIpv4, type Ipv4Network } from '../values/ipv4.ts'
 import { must } from '../values/parse.ts'
 import type { EpochMs } from '../values/time.ts'
 import { option } from '../wire/dhcp-options.ts'
@@ -26,6 +26,8 @@ export interface DhcpServerOptions {
   /** 67 in earnest; 0 picks a free one. */
   readonly port: number
   readonly httpUrl: string
+  /** Whose word counts on where a machine is plugged in; all, if it is not said. */
+  readonly relays?: readonly Ipv4Network[] | undefined
   readonly bootFiles: BootFiles
   readonly store: Store
   readonly clock: () => EpochMs
@@ -59,6 +61,8 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
     const message = decodeDhcp(bytes)
     const context = {
       server,
+      ...sourceOf(from),
+      ...(options.relays && { relays: options.relays }),
       httpUrl: options.httpUrl,
       bootFiles: options.bootFiles,
       freshBoot: bootId(now, random(10)),
@@ -142,6 +146,11 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
       await new Promise<void>((closed) => socket.close(closed))
     },
   }
+}
+
+function sourceOf({ address }: RemoteInfo) {
+  const source = parseIpv4(address)
+  return source.ok ? { source: source.value } : {}
 }
 
 const failureName = (error: unknown): string => (error instanceof Error ? error.name : 'unknown')

@@ -9,6 +9,8 @@ export interface Metrics {
   readonly dhcpFailed: Counter<'reason'>
   readonly tftpTransfers: Counter<'outcome'>
   readonly tftpBytes: Counter
+  readonly tokensReleased: Counter<'outcome'>
+  readonly tokensRefused: Counter<'reason'>
   readonly httpRequests: Counter<'listener' | 'status'>
   readonly commitSeconds: Histogram
 }
@@ -37,6 +39,16 @@ export function makeMetrics(): Metrics {
       'outcome',
     ]),
     tftpBytes: counter('tftp_sent_bytes_total', 'Octets of files sent over TFTP', []),
+    tokensReleased: counter(
+      'bootstrap_tokens_released_total',
+      'Bootstrap tokens handed out, by outcome: sent whole, or lost on the way',
+      ['outcome'],
+    ),
+    tokensRefused: counter(
+      'bootstrap_tokens_refused_total',
+      'User-data that went out without its bootstrap token, by reason',
+      ['reason'],
+    ),
     httpRequests: counter('http_requests_total', 'HTTP requests answered', ['listener', 'status']),
     commitSeconds: new Histogram({
       name: 'rollcall_dhcp_decision_seconds',

@@ -2,17 +2,22 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { Logger } from 'pino'
 import type { ScriptBodies } from '../core/boot-script.ts'
+import type { Cluster } from '../core/documents/join.ts'
+import type { Group } from '../core/group.ts'
 import { StoreError, type Store } from '../store/store.ts'
+import type { Vault } from '../store/vault.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { BootFileStore } from './boot-files.ts'
 import { autoexecRoute, bootRoutes } from './boot.ts'
-import { socketConnection, type ConnectionOf } from './connection.ts'
+import { socketConnection, type ConnectionOf, type ExchangeOf } from './connection.ts'
 import type { ImageCache } from './image-cache.ts'
 import { imageRoutes } from './images.ts'
+import type { Metrics } from './metrics.ts'
 import { createRecorder } from './recorder.ts'
 import { seedRoutes } from './seed.ts'
+import { tokenRelease } from './token-release.ts'
 
 export interface ProvisioningDeps {
   readonly store: Store
@@ -22,12 +27,22 @@ export interface ProvisioningDeps {
   readonly images: Pick<ImageCache, 'load'>
   readonly bootFiles: Pick<BootFileStore, 'entry'>
   readonly scripts: ScriptBodies
-  readonly log: Pick<Logger, 'debug' | 'error'>
+  readonly log: Pick<Logger, 'debug' | 'error' | 'warn'>
   /** A MAC that the inventory does not know asked for its script. */
   readonly onStranger: (mac: Mac, address: Ipv4 | undefined) => void
   /** What machines are told instead of the address that they reached; no slash at the end. */
   readonly publicUrl?: string
   readonly connectionOf?: ConnectionOf
+  readonly exchangeOf?: ExchangeOf
+  /** What secrets hang on; without it there are none. */
+  readonly join?: JoinDeps | undefined
+  readonly metrics?: Pick<Metrics, 'tokensReleased' | 'tokensRefused'> | undefined
+}
+
+export interface JoinDeps {
+  readonly groups: readonly Group[]
+  readonly cluster: Cluster | undefined
+  readonly vault: Pick<Vault, 'open'>
 }
 
 /** All that a booting machine asks over HTTP, in the order in which it does. */
@@ -39,7 +54,10 @@ export function provisioningApp({
   const { log } = rest
   const connectionOf: ConnectionOf =
     publicUrl === undefined ? fromSocket : (c) => ({ ...fromSocket(c), base: publicUrl })
-  const deps = { ...rest, connectionOf, recorder: createRecorder(rest) }
+  const groups = rest.join?.groups ?? []
+  const join = rest.join && { ...rest.join, release: tokenRelease({ ...rest, ...rest.join }) }
+  const recorder = createRecorder({ ...rest, groups })
+  const deps = { ...rest, connectionOf, groups, join, recorder }
   const app = new Hono()
 
   app.use(async (c, next) => {

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 import { holderOf } from '../core/identity.ts'
+import type { Group } from '../core/group.ts'
+import { learntPort } from '../core/relay-port.ts'
 import { record, type Happening } from '../core/timeline.ts'
 import type { Store } from '../store/store.ts'
 import { bootId, type BootId } from '../values/ids.ts'
@@ -11,6 +13,7 @@ export interface RecorderDeps {
   readonly clock: () => EpochMs
   readonly random: (octets: number) => Uint8Array
   readonly log: Pick<Logger, 'error'>
+  readonly groups?: readonly Group[] | undefined
 }
 
 /** `during` keeps an event that comes late out of the next boot's timeline. */
@@ -28,7 +31,7 @@ export interface Recorder {
   readonly note: (noted: Noted) => void
 }
 
-export function createRecorder({ store, clock, random, log }: RecorderDeps): Recorder {
+export function createRecorder({ store, clock, random, log, groups = [] }: RecorderDeps): Recorder {
   const keep = async (noted: Noted): Promise<void> => {
     const { during, ...happening } = noted
     const now = clock()
@@ -37,10 +40,9 @@ export function createRecorder({ store, clock, random, log }: RecorderDeps): Rec
       const latest = facts.latestBoot(happening.machine)
       const late = during !== undefined && during !== latest?.id
       const gone = facts.machine(happening.machine) === undefined
-      return {
-        changes: late || gone ? [] : record(happening, latest, fresh, now),
-        result: undefined,
-      }
+      if (late || gone) return { changes: [], result: undefined }
+      const changes = record(happening, latest, fresh, now)
+      return { changes: [...changes, ...learntPort(facts, groups, changes)], result: undefined }
     })
   }
 

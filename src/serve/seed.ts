@@ -8,18 +8,34 @@ import { metaData } from '../core/documents/meta-data.ts'
 import { networkConfig } from '../core/documents/network-config.ts'
 import { userData } from '../core/documents/user-data.ts'
 import { vendorData } from '../core/documents/vendor-data.ts'
+import type { Cluster, JoinFiles } from '../core/documents/join.ts'
+import { groupOf, type Group } from '../core/group.ts'
 import { evidenceFor, identify, type Refusal, type Verdict } from '../core/identity.ts'
+import type { Machine } from '../core/machine.ts'
+import type { Release } from '../core/release.ts'
 import type { Store } from '../store/store.ts'
+import type { Hostname } from '../values/hostname.ts'
 import type { SeedDigest, SeedKey } from '../values/ids.ts'
 import type { EpochMs } from '../values/time.ts'
-import type { ConnectionOf } from './connection.ts'
+import { socketExchange, type ConnectionOf, type ExchangeOf } from './connection.ts'
 import type { Noted, Recorder } from './recorder.ts'
+import type { ReleaseToken } from './token-release.ts'
 
 export interface SeedDeps {
   readonly store: Pick<Store, 'facts'>
   readonly clock: () => EpochMs
   readonly connectionOf: ConnectionOf
   readonly recorder: Pick<Recorder, 'keep' | 'note'>
+  readonly join?: Join | undefined
+  readonly exchangeOf?: ExchangeOf
+}
+
+/** What there is besides names: groups, the cluster, and the way to a secret. */
+export interface Join {
+  readonly groups: readonly Group[]
+  /** Undefined: no kubeconfig can be written, so no token goes out. */
+  readonly cluster: Cluster | undefined
+  readonly release: ReleaseToken
 }
 
 /** What is stored of a seed key, and all that a stolen database tells of it. */
@@ -27,7 +43,14 @@ export const seedDigest = (key: SeedKey): SeedDigest =>
   createHash('sha256').update(key).digest('hex') as SeedDigest
 
 /** `/seed/<key>/…`: the NoCloud documents, phone home and the webhook of one boot. */
-export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): Hono {
+export function seedRoutes({
+  store,
+  clock,
+  connectionOf,
+  recorder,
+  join,
+  exchangeOf = socketExchange,
+}: SeedDeps): Hono {
   const app = new Hono()
 
   const verdictOn = (c: Context, key: string): Verdict => {
@@ -36,7 +59,7 @@ export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): 
   }
 
   for (const document of seedDocuments) {
-    app.get(`/:key/${document}`, (c) => {
+    app.get(`/:key/${document}`, async (c) => {
       const key = c.req.param('key')
       const verdict = verdictOn(c, key)
       if (verdict.kind === 'refuse') {
@@ -45,11 +68,21 @@ export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): 
         return refuse(c, verdict)
       }
       const seed = seedUrl(connectionOf(c).base, key as SeedKey)
-      if (c.req.method === 'GET') {
-        recorder.note(noted(verdict.boot, { kind: 'seed.sent', document }))
+      const isRead = c.req.method === 'GET'
+      const secret = document === 'user-data' && isRead ? await secretFor(c, verdict) : none
+      if (secret.kind === 'wait') {
+        const headers = { 'Retry-After': String(secret.retryAfter) }
+        return c.text(`${secret.reason}\n`, 503, { ...headers, ...noStore })
       }
-      return c.text(render(document, verdict, seed), 200, { 'Cache-Control': 'no-store' })
+      if (isRead) recorder.note(noted(verdict.boot, sentEvent(document, verdict)))
+      const token = secret.kind === 'release' ? secret.token : undefined
+      return c.text(render(document, verdict, seed, join, token), 200, noStore)
     })
+  }
+
+  const secretFor = async (c: Context, { boot }: Served): Promise<Release> => {
+    if (join?.cluster === undefined) return none
+    return join.release(boot, connectionOf(c).peer, exchangeOf(c))
   }
 
   const limited = bodyLimit({ maxSize: 64 * 1024, onError: (c) => c.text('too much\n', 413) })
@@ -58,6 +91,7 @@ export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): 
   app.post('/:key/events', limited, async (c) => {
     const verdict = verdictOn(c, c.req.param('key'))
     if (verdict.kind === 'refuse') return refuse(c, verdict)
+    if (verdict.elsewhere !== undefined) return c.text('foreign-address\n', 403)
     const event = parseWebhook(await c.req.text())
     if (!event.ok) return c.text(`${event.problem}\n`, 400)
     recorder.note(noted(verdict.boot, event.value))
@@ -68,6 +102,7 @@ export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): 
   app.post('/:key/phone-home', limited, async (c) => {
     const verdict = verdictOn(c, c.req.param('key'))
     if (verdict.kind === 'refuse') return refuse(c, verdict)
+    if (verdict.elsewhere !== undefined) return c.text('foreign-address\n', 403)
     const event = parsePhoneHome(await c.req.text(), verdict.issued.hostname)
     if (!event.ok) return c.text(`${event.problem}\n`, 400)
     await recorder.keep(noted(verdict.boot, event.value))
@@ -77,19 +112,48 @@ export function seedRoutes({ store, clock, connectionOf, recorder }: SeedDeps): 
   return app
 }
 
-function render(document: SeedDocument, { machine, issued }: Served, seed: string): string {
+function render(
+  document: SeedDocument,
+  { machine, issued }: Served,
+  seed: string,
+  join: Join | undefined,
+  token: string | undefined,
+): string {
   const { hostname } = issued
   switch (document) {
     case 'meta-data':
       return metaData({ instanceId: machine.id, hostname })
     case 'user-data':
-      return userData(machine.cloudConfig)
+      return userData(machine.cloudConfig, joinOf(machine, hostname, join, token))
     case 'vendor-data':
       return vendorData({ hostname, seed })
     case 'network-config':
       return networkConfig()
   }
 }
+
+function joinOf(
+  machine: Machine,
+  hostname: Hostname,
+  join: Join | undefined,
+  token: string | undefined,
+): JoinFiles {
+  const group = groupOf(machine, join?.groups ?? [])
+  const cluster = join?.cluster
+  return {
+    ...(group && { node: { hostname, labels: group.nodeLabels, taints: group.nodeTaints } }),
+    ...(cluster && token !== undefined && { bootstrap: { cluster, token } }),
+  }
+}
+
+/** A stranger with the right path brings nobody's boot forward. */
+const sentEvent = (document: SeedDocument, { elsewhere }: Served): BootEvent =>
+  elsewhere === undefined
+    ? { kind: 'seed.sent', document }
+    : { kind: 'seed.elsewhere', document, reason: elsewhere }
+
+const none = { kind: 'none' } as const
+const noStore = { 'Cache-Control': 'no-store' }
 
 type Served = Extract<Verdict, { kind: 'serve' }>
 type Refused = Extract<Verdict, { kind: 'refuse' }>
@@ -105,7 +169,6 @@ const noted = ({ machine, mac, id }: Boot, event: BootEvent): Noted => ({
 const statuses = {
   'unknown-seed': 404,
   superseded: 410,
-  'foreign-address': 403,
 } as const satisfies Record<Refusal, number>
 
 /** The words are for the timeline: a stranger learns nothing of the machine's address. */

@@ -67,9 +67,9 @@ describe('the verdict on who asks for a seed', () => {
     ['a boot that issued nothing', { boot: { ...boot, issued: undefined! } }, 'unknown-seed'],
     ['powered on again', { latest: { ...boot, id: 'b2' as BootId } }, 'superseded'],
     ['no boot is its latest', { latest: undefined }, 'superseded'],
-    ['from another address', { source: ip('192.0.2.51') }, 'foreign-address'],
-    ['from an address that is no IPv4', { source: undefined }, 'foreign-address'],
-    ['the machine holds nothing', { addresses: [] }, 'foreign-address'],
+    ['from another address', { source: ip('192.0.2.51') }, 'elsewhere'],
+    ['from an address that is no IPv4', { source: undefined }, 'elsewhere'],
+    ['the machine holds nothing', { addresses: [] }, 'elsewhere'],
     [
       'superseded and from elsewhere',
       { latest: { ...boot, id: 'b2' as BootId }, addresses: [] },
@@ -77,18 +77,20 @@ describe('the verdict on who asks for a seed', () => {
     ],
   ])('%s', (_, change, expected) => {
     const verdict = identify({ ...all, ...change })
-    expect(verdict.kind === 'serve' ? 'serve' : verdict.why).toBe(expected)
+    const served = 'elsewhere' in verdict ? 'elsewhere' : 'serve'
+    expect(verdict.kind === 'serve' ? served : verdict.why).toBe(expected)
   })
 
-  test('a refusal names the boot that it belongs to, and both addresses', () => {
+  test('the wrong place is named with both addresses', () => {
     expect(identify({ ...all, source: ip('198.51.100.7') })).toEqual({
-      kind: 'refuse',
-      why: 'foreign-address',
-      reason: 'asked from 198.51.100.7, but the machine holds 192.0.2.99, 192.0.2.50',
+      kind: 'serve',
+      machine: worker,
       boot,
+      issued: boot.issued,
+      elsewhere: 'asked from 198.51.100.7, but the machine holds 192.0.2.99, 192.0.2.50',
     })
     expect(identify({ ...all, source: undefined, addresses: [] })).toMatchObject({
-      reason: 'asked from an unknown address, but the machine holds no address',
+      elsewhere: 'asked from an unknown address, but the machine holds no address',
     })
   })
 

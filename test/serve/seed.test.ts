@@ -86,24 +86,31 @@ describe('who is refused', () => {
     ['POST', 'phone-home'],
   ] as const
 
-  test.each([...paths, ...posts])('%s %s from another address', async (method, name) => {
+  test.each(posts)('%s %s from another address', async (method, name) => {
     const { ask, boot, latest } = await provisioning()
     const { seed } = await boot()
-    const sent = method === 'POST' ? { body: 'hostname=worker-1' } : {}
+    const sent = { body: 'hostname=worker-1' }
     const response = await ask(`${seed}${name}`, { method, from: stranger, ...sent })
     expect(response.status).toBe(403)
     expect(await response.text()).toBe('foreign-address\n')
     expect(latest()).toMatchObject({ stage: 'script', outcome: 'running' })
   })
 
-  test('a document asked for from elsewhere is an alarm on the timeline', async () => {
-    const { ask, boot, latest, events } = await provisioning()
-    const { seed } = await boot()
-    await ask(`${seed}user-data`, { from: stranger })
-    const reason = 'asked from 192.0.2.77, but the machine holds 192.0.2.50'
-    expect((await events()).at(-1)).toEqual({ kind: 'seed.refused', document: 'user-data', reason })
-    expect(latest()?.problem).toBe(`user-data refused: ${reason}`)
-  })
+  test.each(documents)(
+    '%s from another address is told, and brings nobody forward',
+    async (name) => {
+      const { ask, boot, latest, events } = await provisioning()
+      const { seed } = await boot()
+      expect((await ask(`${seed}${name}`, { from: stranger })).status).toBe(200)
+      const reason = 'asked from 192.0.2.77, but the machine holds 192.0.2.50'
+      expect((await events()).at(-1)).toEqual({ kind: 'seed.elsewhere', document: name, reason })
+      expect(latest()).toMatchObject({
+        stage: 'script',
+        outcome: 'running',
+        problem: `${name} without secrets: ${reason}`,
+      })
+    },
+  )
 
   test.each([...paths, ...posts])('%s %s of a seed that nobody minted', async (method, name) => {
     const { ask, boot, events } = await provisioning()
@@ -119,18 +126,20 @@ describe('who is refused', () => {
     const { ask, boot, change, leased, time } = await provisioning()
     const { seed } = await boot()
     time.now = epochMs(start + 3_600_000)
-    expect((await ask(`${seed}meta-data`)).status).toBe(403)
+    const home = { method: 'POST', body: 'hostname=worker-1' }
+    expect((await ask(`${seed}phone-home`, home)).status).toBe(403)
     await change(leased(macNumber(9), here, { expires: epochMs(start + 9_999_999) }))
-    expect((await ask(`${seed}meta-data`)).status).toBe(403)
+    expect((await ask(`${seed}phone-home`, home)).status).toBe(403)
   })
 
   test("a machine's second NIC is the machine too", async () => {
     const { ask, boot, change, leased } = await provisioning()
     const { seed } = await boot()
     const second = ip('192.0.2.51')
-    expect((await ask(`${seed}meta-data`, { from: second })).status).toBe(403)
+    const home = { method: 'POST', body: 'hostname=worker-1', from: second }
+    expect((await ask(`${seed}phone-home`, home)).status).toBe(403)
     await change(leased(macNumber(2), second))
-    expect((await ask(`${seed}meta-data`, { from: second })).status).toBe(200)
+    expect((await ask(`${seed}phone-home`, home)).status).toBe(200)
   })
 
   test('the seed of a machine that was powered on again, or has left the inventory', async () => {

@@ -77,7 +77,7 @@ export function eventText(event: BootEvent): string {
     case 'node.ready':
       return 'its node is Ready'
     case 'node.not-ready-in-time':
-      return `its node was not Ready within ${event.seconds} s of its token`
+      return `its node was not Ready within ${event.seconds} s of its boot script`
   }
 }
 
