@@ -16,6 +16,7 @@ const verbs: Readonly<Record<string, () => Promise<AddVerb>>> = {
   image: async () => (await import('./image.ts')).imageCommands,
   boot: async () => (await import('./boot.ts')).bootCommands,
   lease: async () => (await import('./lease.ts')).leaseCommands,
+  cluster: async () => (await import('./cluster.ts')).clusterCommands,
   token: async () => (await import('./token.ts')).tokenCommands,
 }
 

@@ -19,8 +19,8 @@ export interface JoinFacts {
   readonly machineByHostname: (hostname: Hostname) => Machine | undefined
   readonly latestBoot: (machine: MachineId) => Boot | undefined
   readonly bootToken: (boot: BootId) => BootToken | undefined
-  /** A boot that has this token; the latest one if a stored token was given to several. */
-  readonly bootTokenById: (id: BootstrapTokenId) => BootToken | undefined
+  /** All boots' with this id, the oldest first: a minted id is one boot's; a stored one may be many's. */
+  readonly bootTokensById: (id: BootstrapTokenId) => readonly BootToken[]
 }
 
 export interface JoinOptions {
@@ -75,7 +75,8 @@ export function judgeCsr(
   const asker = askerOf(csr)
   const form = kubeletRequest(csr)
   const subject = form.node === undefined ? undefined : facts.machineByHostname(form.node)
-  const known = asker.kind === 'token' ? facts.bootTokenById(asker.id) : undefined
+  const holders = asker.kind === 'token' ? facts.bootTokensById(asker.id) : []
+  const known = holders.findLast((token) => token.machine === subject?.id) ?? holders.at(-1)
   const machine = known?.machine ?? subject?.id
   const boot = known?.boot ?? (subject && facts.latestBoot(subject.id)?.id)
   const about: About = {
@@ -161,7 +162,7 @@ function tokenProblem(
     if (known === undefined) return `token ${id} is not one that this server gave to anybody`
     return known.hostname === node
       ? `token ${id} belongs to an earlier boot of ${node}`
-      : `token ${id} was made for ${known.hostname}, not for ${node}`
+      : `token ${id} belongs to ${known.hostname}, not to ${node}`
   }
   if (token.hostname !== node) {
     return `${node} was called ${token.hostname} when this boot was given its token`

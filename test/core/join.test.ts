@@ -44,7 +44,7 @@ function factsOf(boots: readonly Boot[], tokens: readonly BootToken[]): JoinFact
     machineByHostname: (name) => machines.find(({ hostname }) => hostname === name),
     latestBoot: (machine) => boots.findLast((boot) => boot.machine === machine),
     bootToken: (boot) => tokens.find((token) => token.boot === boot),
-    bootTokenById: (id) => tokens.findLast((token) => token.id === id),
+    bootTokensById: (id) => tokens.filter((token) => token.id === id),
   }
 }
 
@@ -189,9 +189,9 @@ describe('left alone', () => {
     [
       'the name of another machine',
       csr({}, named('O=system:nodes', 'CN=system:node:r2')),
-      /token aaaaaa was made for r1, not for r2/,
+      /token aaaaaa belongs to r1, not to r2/,
     ],
-    ['the token of another machine', csr({ username: 'system:bootstrap:bbbbbb' }), /made for r2/],
+    ['the token of another machine', csr({ username: 'system:bootstrap:bbbbbb' }), /belongs to r2/],
     [
       'a token of other people',
       csr({ username: 'system:bootstrap:zzzzzz' }),

@@ -2,10 +2,10 @@ import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto
 import { CertificationRequest } from '@peculiar/asn1-csr'
 import { AsnConvert, AsnParser } from '@peculiar/asn1-schema'
 import {
-  AttributeTypeAndValue,
   Extensions,
-  SubjectPublicKeyInfo,
   type Attribute,
+  type AttributeTypeAndValue,
+  type SubjectPublicKeyInfo,
 } from '@peculiar/asn1-x509'
 import type { Pkcs10, PublicKey } from '../../core/join-request.ts'
 
