@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
+import { clusterSchema, joinSchema, network } from './config-join.ts'
 
 const port = z.int().min(0).max(65_535)
 
@@ -10,7 +11,7 @@ const port = z.int().min(0).max(65_535)
 const iPxeDirectories = ['/usr/lib/ipxe', '/usr/share/ipxe', '/usr/share/ipxe/x86_64']
 
 /** The whole configuration. Every key may be left out; a key that is not here is an error. */
-const schema = z.strictObject({
+const keys = z.strictObject({
   stateDir: z.string().min(1).default(defaultStateDir).meta({
     description: 'The database, the images and the first API token live here.',
   }),
@@ -19,7 +20,11 @@ const schema = z.strictObject({
       'Network interfaces on which machines live. Naming a real one makes rollcall answer DHCP there.',
   }),
   dhcp: z
-    .strictObject({ enabled: z.boolean().default(true), port: port.optional() })
+    .strictObject({
+      enabled: z.boolean().default(true),
+      port: port.optional(),
+      relays: z.array(network).optional(),
+    })
     .prefault({})
     .meta({ description: 'Port 67, or 6767 where the only interface is lo.' }),
   tftp: z
@@ -27,7 +32,7 @@ const schema = z.strictObject({
     .prefault({})
     .meta({ description: 'Port 69, or 6969 where the only interface is lo.' }),
   http: z
-    .strictObject({ port: port.default(8080) })
+    .strictObject({ port: port.default(8080), trustedProxies: z.array(network).default([]) })
     .prefault({})
     .meta({ description: 'The provisioning listener: boot scripts, images, seeds.' }),
   management: z
@@ -37,6 +42,22 @@ const schema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'The listener of the API.' }),
+  cluster: clusterSchema.optional().meta({
+    description: 'The API server that machines join, and the file with the CA that signs for it.',
+  }),
+  join: joinSchema.meta({
+    description: 'Which machines get a bootstrap token, from where, and on what evidence.',
+  }),
+  secrets: z
+    .strictObject({
+      keyFile: z.string().min(1).optional(),
+      previousKeyFiles: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({})
+    .meta({
+      description:
+        'The key that tokens at rest are sealed under. Default: the systemd credential rollcall-key.',
+    }),
   bootFiles: z
     .strictObject({ directories: z.array(z.string().min(1)).default(iPxeDirectories) })
     .prefault({})
@@ -52,6 +73,14 @@ const schema = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'Format: pretty on a terminal, json elsewhere, unless said otherwise.' }),
+})
+
+/** What no single key can see. */
+const schema = keys.superRefine(({ join, cluster }, context) => {
+  const group = join.groups.find(({ token }) => token !== 'none')
+  if (group === undefined || cluster !== undefined) return
+  const message = `is missing: group '${group.name}' has tokens, and a token needs a cluster`
+  context.addIssue({ code: 'custom', path: ['cluster'], message })
 })
 
 export type Config = ReturnType<typeof complete>
@@ -91,7 +120,7 @@ export function parseConfig(text: string, name: string): Config {
 }
 
 /** JSON Schema of the configuration file, for editors. */
-export const configJsonSchema = (): unknown => z.toJSONSchema(schema, { io: 'input' })
+export const configJsonSchema = (): unknown => z.toJSONSchema(keys, { io: 'input' })
 
 /** High ports on loopback, so that trying it needs no root; the well-known ones for real machines. */
 function complete(given: z.infer<typeof schema>) {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { joinGroups, readCluster } from './config-join.ts'
 import type { Config } from './config.ts'
 import { bootFiles as bootFilesFor } from './core/boot-file.ts'
 import { autoexecScript } from './core/boot-script.ts'
@@ -11,6 +12,7 @@ import { mintApiToken } from './serve/api/token-text.ts'
 import { autoexecName, loadBootFiles, type BootFileStore } from './serve/boot-files.ts'
 import { startDhcpServer } from './serve/dhcp.ts'
 import type { Segment } from './serve/dhcp-socket.ts'
+import { proxiedConnection } from './serve/connection.ts'
 import { startHttpListener } from './serve/http-listener.ts'
 import { createImageCache } from './serve/image-cache.ts'
 import { openImageFiles } from './serve/image-files.ts'
@@ -21,6 +23,8 @@ import { findSegments } from './serve/segments.ts'
 import { Strangers } from './serve/strangers.ts'
 import { startTftpServer } from './serve/tftp.ts'
 import { tftpListener } from './serve/tftp-timeline.ts'
+import { startTokenKeeper } from './serve/token-keeper.ts'
+import { vaultFromFiles } from './store/key-file.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { epochMs, type EpochMs } from './values/time.ts'
@@ -69,6 +73,13 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     const pruning = setInterval(() => prune(store, config.timeline.keepBoots, log), pruneEveryMs)
     started.push({ name: 'pruning', stop: () => clearInterval(pruning) })
 
+    const groups = joinGroups(config.join)
+    const cluster = config.cluster && readCluster(config.cluster)
+    const vault = vaultFromFiles(config.secrets, process.env['CREDENTIALS_DIRECTORY'], random)
+    const isNeeded = groups.some(({ token }) => token !== 'none')
+    const keeper = await startTokenKeeper({ store, clock, vault, isNeeded, log })
+    started.push({ name: 'tokens', stop: keeper.stop })
+
     const metrics = makeMetrics()
     const strangers = new Strangers()
     const netboot = loadNetboot()
@@ -93,6 +104,9 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
       bootFiles,
       scripts: netboot.scripts,
       log,
+      metrics,
+      join: { groups, cluster, vault },
+      connectionOf: proxiedConnection(config.http.trustedProxies),
       onStranger: (mac, address) => {
         strangers.saw({ mac, ...(address === undefined ? {} : { address }) }, clock())
       },
@@ -124,6 +138,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
             metrics: () => metrics.registry.metrics(),
           },
           strangers: () => strangers.list(),
+          groups,
+          vault,
           ready: () => ready,
           stopping: stopping.signal,
           log,
@@ -160,6 +176,7 @@ async function startDhcp(tasks: Tasks) {
   const dhcp = await startDhcpServer({
     ...tasks,
     port: config.dhcp.port,
+    relays: config.dhcp.relays,
     bootFiles: bootFilesFor(netboot.firmware, bootFiles.names()),
     clock,
     random,

@@ -12,6 +12,17 @@ test('the reference says what the program does', () => {
   expect(log).toEqual({ ...defaultLog, format: 'json' })
 })
 
+test('what the reference shows as examples is understood too', () => {
+  const lines = reference.split('\n').map((line) => line.replace(/^( *)#: ?/, '$1'))
+  const config = parseConfig(lines.filter((line) => line !== '  groups: []').join('\n'), 'r.yaml')
+  expect(config.join.groups.map(({ name, requires }) => [name, requires])).toEqual([
+    ['workers', ['netboot', 'address']],
+  ])
+  expect(config.cluster?.server).toBe('https://192.0.2.10:6443')
+  expect(config.secrets.keyFile).toBe('/etc/rollcall/key')
+  expect(config.dhcp.relays).toHaveLength(2)
+})
+
 test('with no configuration everything is on loopback and on high ports', () => {
   const config = loadConfig(undefined)
   expect(config.interfaces).toEqual(['lo'])
@@ -33,6 +44,29 @@ describe('what is wrong is said with the file, the key and the reason', () => {
     ['http: { port: 70000 }', /c\.yaml: http\.port: /],
     ['management: { address: everywhere }', /c\.yaml: management\.address: /],
     ['log: { level: loud }', /c\.yaml: log\.level: .*"debug"/],
+    ['http: { trustedProxies: [proxy] }', /c\.yaml: http\.trustedProxies\.0: .*network/],
+    [
+      'join: { groups: [{ name: a, token: stored }] }',
+      /c\.yaml: cluster: is missing: group 'a' has tokens/,
+    ],
+    ['join: { groups: [{ name: a, token: given }] }', /join\.groups\.0\.token: /],
+    [
+      'join: { groups: [{ name: a, token: none, requires: [luck] }] }',
+      /join\.groups\.0\.requires\.0: .*"relay-port"/,
+    ],
+    [
+      'join: { groups: [{ name: a, token: none }, { name: a, token: none }] }',
+      /join: there are two groups 'a'/,
+    ],
+    [
+      'join: { groups: [{ name: a, token: none, nodeTaints: [tainted] }] }',
+      /nodeTaints\.0: 'tainted' is not a taint/,
+    ],
+    [
+      'join: { groups: [{ name: a, token: none, nodeLabels: { node-role.kubernetes.io/w: "" } }] }',
+      /nodeLabels: a kubelet may not set/,
+    ],
+    ['cluster: { server: http://192.0.2.1, caFile: x }', /cluster\.server: write it like https/],
     ['- a\n- list', /c\.yaml: /],
     ['a: [1', /c\.yaml is not YAML: .*line 1/],
   ])('%s', (text, words) => {

@@ -5,6 +5,7 @@ import type { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
 import type { Firmware } from '../core/boot-file.ts'
+import type { SecretsStatus } from '../serve/token-keeper.ts'
 
 /** One line of the doctor's report. */
 export interface Finding {
@@ -150,6 +151,20 @@ function bindError({ protocol, address, port }: Port): Promise<string | undefine
 export function wantedNode(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { readonly engines: { readonly node: string } }).engines.node
+}
+
+/** Whether the bootstrap tokens that are kept can be opened. */
+export function secrets({ state, sealed, problem = '' }: SecretsStatus): readonly Finding[] {
+  switch (state) {
+    case 'none':
+      return []
+    case 'ok':
+      return [ok(`${sealed} secret(s) at rest, all of them open`)]
+    case 'no-key':
+      return [fail(problem, 'give back the key file, or set the tokens again under a new one')]
+    case 'wrong-key':
+      return [fail(problem, 'until then those machines join with no token')]
+  }
 }
 
 /** What a running server still lacks before a machine can boot. */

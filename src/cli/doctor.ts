@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { ConfigError, loadConfig, type Config } from '../config.ts'
 import { loadNetboot } from '../netboot.ts'
 import type { StatusView } from '../serve/api/status.ts'
+import type { SecretsStatus } from '../serve/token-keeper.ts'
 import { connect } from './connection.ts'
 import {
   bootFiles,
@@ -11,6 +12,7 @@ import {
   nodeVersion,
   portFree,
   portsOf,
+  secrets,
   stateDir,
   wantedNode,
   type Finding,
@@ -81,7 +83,11 @@ async function serverFindings(command: Command, config: Config): Promise<ServerF
   const findings: Finding[] = [{ level: 'ok', text: `the server answers at ${server}` }]
   try {
     const status = await connect(command).get<StatusView>('/status')
-    findings.push({ level: 'ok', text: 'the API token is valid' }, ...inventory(status))
+    findings.push(
+      { level: 'ok', text: 'the API token is valid' },
+      ...inventory(status),
+      ...secrets(status.secrets as SecretsStatus),
+    )
   } catch (error) {
     const text = (error as Error).message
     findings.push({ level: 'warn', text, advice: 'the inventory was not looked at' })

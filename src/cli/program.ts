@@ -17,6 +17,8 @@ const verbs: Readonly<Record<string, () => Promise<AddVerb>>> = {
   boot: async () => (await import('./boot.ts')).bootCommands,
   lease: async () => (await import('./lease.ts')).leaseCommands,
   cluster: async () => (await import('./cluster.ts')).clusterCommands,
+  audit: async () => (await import('./audit.ts')).auditCommand,
+  key: async () => (await import('./key.ts')).keyCommands,
   token: async () => (await import('./token.ts')).tokenCommands,
 }
 

@@ -1,14 +1,17 @@
 import type { Command } from 'commander'
 import type { MintedToken, TokenView } from '../serve/api/tokens.ts'
+import { bootstrapTokenCommands } from './bootstrap-token.ts'
 import { connect } from './connection.ts'
 import { localTime, print, printJson, printList } from './table.ts'
 
 export function tokenCommands(program: Command): void {
-  const token = program.command('token').description('API tokens: who may manage')
+  const token = program
+    .command('token')
+    .description('API tokens: who may manage; and the bootstrap tokens of machines')
 
   token
     .command('create <name>')
-    .description('make a token; it is shown this once')
+    .description('make an API token; it is shown this once')
     .option('--json', 'as JSON')
     .action(async (name: string, options: { json?: true }, command: Command) => {
       const { body } = await connect(command).send<MintedToken>('POST', '/tokens', {
@@ -20,7 +23,7 @@ export function tokenCommands(program: Command): void {
 
   token
     .command('list')
-    .description('list the tokens')
+    .description('list the API tokens')
     .option('--json', 'as JSON')
     .action(async (options: { json?: true }, command: Command) => {
       const { tokens } = await connect(command).get<{ tokens: TokenView[] }>('/tokens')
@@ -33,9 +36,11 @@ export function tokenCommands(program: Command): void {
 
   token
     .command('revoke <id>')
-    .description('revoke a token')
+    .description('revoke an API token')
     .action(async (id: string, _: unknown, command: Command) => {
       await connect(command).send('DELETE', `/tokens/${encodeURIComponent(id)}`)
       print(`token ${id} revoked\n`)
     })
+
+  bootstrapTokenCommands(token)
 }

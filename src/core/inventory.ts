@@ -4,6 +4,7 @@ import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { SmbiosUuid } from '../values/uuid.ts'
+import { ownedByMachine } from './boot-token.ts'
 import type { Decided } from './change.ts'
 import type { InventoryFacts } from './facts.ts'
 import { fieldProblems, machineConflicts, sameFields } from './inventory-checks.ts'
@@ -142,7 +143,11 @@ export function planDeleteMachine(
   if (current === undefined) return { changes: [], result: { outcome: 'not-found' } }
   if (!precondition(current)) return { changes: [], result: { outcome: 'precondition-failed' } }
   return {
-    changes: [{ kind: 'machine.delete', id: current.id }],
+    changes: [
+      { kind: 'machine.delete', id: current.id },
+      { kind: 'stored-token.delete', owner: ownedByMachine(current.id) },
+      ...current.macs.map((mac) => ({ kind: 'relay-port.forget', mac }) as const),
+    ],
     result: { outcome: 'deleted' },
   }
 }

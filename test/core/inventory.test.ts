@@ -116,7 +116,11 @@ describe('a machine that is there', () => {
   test('is removed', () => {
     const removal = { selector: byMac(1), precondition: () => true }
     expect(planDeleteMachine(one, removal)).toEqual({
-      changes: [{ kind: 'machine.delete', id: 'i-one' }],
+      changes: [
+        { kind: 'machine.delete', id: 'i-one' },
+        { kind: 'stored-token.delete', owner: 'machine:i-one' },
+        { kind: 'relay-port.forget', mac: macNumber(1) },
+      ],
       result: { outcome: 'deleted' },
     })
     expect(planDeleteMachine(one, { ...removal, selector: byName('two') }).result).toEqual({

@@ -1,10 +1,12 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { auditRoutes } from './audit.ts'
 import { bearerToken } from './auth.ts'
 import { strictJson } from './body.ts'
 import { bootRoutes } from './boots.ts'
 import type { ManagementDeps } from './context.ts'
 import { eventRoutes } from './events.ts'
+import { groupRoutes } from './groups.ts'
 import { healthRoutes } from './health.ts'
 import { imageUploadRoutes } from './image-upload.ts'
 import { imageRoutes } from './images.ts'
@@ -14,6 +16,7 @@ import { machineRoutes } from './machines.ts'
 import { metricsRoutes } from './metrics.ts'
 import { problem, thrown } from './problem.ts'
 import { statusRoutes } from './status.ts'
+import { storedTokenRoutes } from './stored-tokens.ts'
 import { subnetRoutes } from './subnets.ts'
 import { tokenRoutes } from './tokens.ts'
 import { unregisteredRoutes } from './unregistered.ts'
@@ -29,6 +32,9 @@ const resources = [
   leaseRoutes,
   unregisteredRoutes,
   tokenRoutes,
+  groupRoutes,
+  storedTokenRoutes,
+  auditRoutes,
   statusRoutes,
 ] as const
 

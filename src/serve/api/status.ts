@@ -3,6 +3,8 @@ import type { Outcome } from '../../core/boot.ts'
 import type { Facts } from '../../core/facts.ts'
 import { isHeld } from '../../core/lease.ts'
 import type { EpochMs } from '../../values/time.ts'
+import { closedVault } from '../../store/vault.ts'
+import { secretsStatus } from '../token-keeper.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { always, problems } from './problem.ts'
 
@@ -19,6 +21,15 @@ const statusSchema = z
     boots: z
       .object({ running: count, up: count, misnamed: count, never: count })
       .openapi({ description: 'machines by how their latest boot went' }),
+    secrets: z
+      .object({
+        state: z.enum(['ok', 'none', 'no-key', 'wrong-key']),
+        key: z.string().optional().openapi({ description: 'names the key; no secret' }),
+        sealed: count,
+        closed: count.openapi({ description: 'of those: that do not open' }),
+        problem: z.string().optional(),
+      })
+      .openapi({ description: 'bootstrap tokens at rest' }),
   })
   .openapi('Status')
 export type StatusView = z.infer<typeof statusSchema>
@@ -33,13 +44,21 @@ const get = createRoute({
   },
 })
 
-export function statusRoutes({ store, clock, version }: ManagementDeps) {
+export function statusRoutes({
+  store,
+  clock,
+  version,
+  vault = closedVault('there is no key'),
+}: ManagementDeps) {
   const api = newApi()
-  api.openapi(get, (context) => context.json({ version, ...countsOf(store.facts, clock()) }, 200))
+  api.openapi(get, (context) => {
+    const secrets = secretsStatus(store.facts, vault)
+    return context.json({ version, ...countsOf(store.facts, clock()), secrets }, 200)
+  })
   return api
 }
 
-function countsOf(facts: Facts, now: EpochMs): Omit<StatusView, 'version'> {
+function countsOf(facts: Facts, now: EpochMs): Omit<StatusView, 'version' | 'secrets'> {
   const boots: Record<Exclude<Outcome, 'superseded'> | 'never', number> = {
     running: 0,
     up: 0,

@@ -81,5 +81,6 @@ test('the status counts', async () => {
     images: 0,
     leases: 0,
     boots: { running: 1, up: 0, misnamed: 0, never: 1 },
+    secrets: expect.objectContaining({ state: 'none', sealed: 0, closed: 0 }),
   })
 })
