@@ -145,7 +145,7 @@ function seenIn({ message, context, facts, now, client }: Asked): Seen | undefin
   if (!isFromTheWire(message, context, facts, now)) return undefined
   const { mac, kind, uuid, relay = unspecified, circuit = '' } = client
   return {
-    ...(kind === 'system' ? {} : { netboot: true }),
+    ...(kind === 'system' ? {} : { netboot: now }),
     ...(uuid === undefined ? {} : { uuids: [uuid] }),
     ports: [{ mac, relay, circuit }],
   }

@@ -1,5 +1,5 @@
 import { formatIpv4, type Ipv4 } from '../values/ipv4.ts'
-import { formatTime, type EpochMs } from '../values/time.ts'
+import { formatTime, type EpochMs, type Seconds } from '../values/time.ts'
 import type { BootToken } from './boot-token.ts'
 import type { Boot } from './boot.ts'
 import type { BootTokenFacts } from './facts.ts'
@@ -27,11 +27,23 @@ export interface Clues {
   readonly now: EpochMs
 }
 
+/**
+ * iPXE fetches its script right after DHCP. A machine that went on to its disk instead may run pods
+ * before long.
+ */
+const longestPause = 60 as Seconds
+
 const looks: Readonly<Record<EvidenceKind, (clues: Clues) => Finding>> = {
-  netboot: ({ boot }) =>
-    boot.seen?.netboot === true
+  netboot: ({ boot: { seen, issued } }) => {
+    const asked = seen?.netboot
+    if (asked === undefined || issued === undefined) {
+      return fails('the boot did not begin with DHCP: a running system asked for the script')
+    }
+    const pause = issued.at - asked
+    return pause >= 0 && pause <= longestPause * 1000
       ? holds('it began with DHCP on the wire')
-      : fails('the boot did not begin with DHCP: a running system asked for the script'),
+      : fails(`its script was fetched ${Math.round(pause / 1000)} s after its DHCP, not at once`)
+  },
 
   address: ({ source, addresses }) =>
     source !== undefined && addresses.includes(source)

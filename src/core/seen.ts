@@ -1,5 +1,6 @@
 import { formatIpv4, unspecified, type Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
+import type { EpochMs } from '../values/time.ts'
 import type { SmbiosUuid } from '../values/uuid.ts'
 
 /**
@@ -7,8 +8,8 @@ import type { SmbiosUuid } from '../values/uuid.ts'
  * different that was said is kept: two answers to one question are no evidence.
  */
 export interface Seen {
-  /** Firmware or iPXE asked for an address, from where only a NIC without one can speak. */
-  readonly netboot?: boolean
+  /** When firmware or iPXE last asked for an address, from where only a NIC without one can speak. */
+  readonly netboot?: EpochMs
   /** DHCP option 97. */
   readonly uuids?: readonly SmbiosUuid[]
   /** What iPXE read in SMBIOS and said when it asked for its script. */
@@ -31,9 +32,9 @@ export function sawAlso(before: Seen | undefined, now: Seen): Seen {
   const uuids = joined(before?.uuids, now.uuids, (uuid) => uuid)
   const serials = joined(before?.serials, now.serials, (serial) => serial)
   const ports = joined(before?.ports, now.ports, (port) => `${port.mac} ${relayPortText(port)}`)
-  const netboot = before?.netboot === true || now.netboot === true
+  const netboot = now.netboot ?? before?.netboot
   return {
-    ...(netboot && { netboot }),
+    ...(netboot !== undefined && { netboot }),
     ...(uuids && { uuids }),
     ...(serials && { serials }),
     ...(ports && { ports }),

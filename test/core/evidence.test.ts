@@ -22,7 +22,7 @@ const boot: Boot = {
     ...{ hostname: worker.hostname, image: 'i' as ImageName, seed: 'd' as SeedDigest },
     at: epochMs(1000),
   },
-  seen: { netboot: true, uuids: [uuid], serials: ['S1'], ports: [{ mac, ...port }] },
+  seen: { netboot: epochMs(900), uuids: [uuid], serials: ['S1'], ports: [{ mac, ...port }] },
 }
 const all: Clues = {
   ...{ machine: worker, boot, token: { expires: epochMs(2000) }, source: here },
@@ -44,6 +44,8 @@ describe('what does not hold', () => {
   test.each<[string, EvidenceKind, Partial<Clues>, RegExp]>([
     ['no DHCP', 'netboot', { boot: { ...boot, seen: {} } }, /did not begin with DHCP/],
     ['nothing was seen at all', 'netboot', { boot: withoutSeen() }, /did not begin with DHCP/],
+    ['DHCP long before', 'netboot', seen({ netboot: epochMs(-60_000) }), /61 s after its DHCP/],
+    ['DHCP after the script', 'netboot', seen({ netboot: epochMs(1001) }), /after its DHCP/],
     ['another address', 'address', { source: ip('192.0.2.51') }, /asked from 192.0.2.51/],
     ['no address', 'address', { source: undefined }, /an unknown address/],
     ['its last moment', 'boot-window', { now: epochMs(2000) }, /closed at 1970/],

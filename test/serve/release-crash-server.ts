@@ -113,7 +113,7 @@ async function fill(): Promise<void> {
       kind: 'boot.put',
       boot: {
         ...{ id: '0' as never, machine: worker.id, mac: macNumber(1), stage: 'ipxe' },
-        ...{ outcome: 'running', opened: now, updated: now, events: 1, seen: { netboot: true } },
+        ...{ outcome: 'running', opened: now, updated: now, events: 1, seen: { netboot: now } },
       },
     },
   ]

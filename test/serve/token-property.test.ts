@@ -118,7 +118,7 @@ class Run {
         const boot = {
           ...{ id: fresh, machine: id, mac: macNumber(each.who + 1), stage: 'ipxe' as const },
           ...{ outcome: 'running' as const, opened: this.now, updated: this.now, events: 1 },
-          seen: { netboot: true },
+          seen: { netboot: this.now },
         }
         return this.put({ kind: 'boot.put', boot })
       }

@@ -145,6 +145,16 @@ describe('the document without the secret', () => {
       /did not begin with DHCP/,
     ],
     [
+      'a disk was booted after all, and its system asks for the script',
+      {},
+      async ({ powerOn, fetchScript, time }) => {
+        await powerOn()
+        time.now = epochMs(start + 61_000)
+        return fetchScript()
+      },
+      /its script was fetched 61 s after its DHCP/,
+    ],
+    [
       'after the window',
       {},
       async ({ boot, time }) => {
@@ -182,7 +192,7 @@ describe('the document without the secret', () => {
       async ({ boot, change }) => {
         const mac = macNumber(1)
         await change({ kind: 'relay-port.learnt', mac, port: { relay, circuit: '01' } })
-        return boot({ netboot: true, ports: [{ mac, relay, circuit: '02' }] })
+        return boot({ netboot: start, ports: [{ mac, relay, circuit: '02' }] })
       },
       /it is at relay 198.51.100.1 circuit 02, learnt was relay 198.51.100.1 circuit 01/,
     ],

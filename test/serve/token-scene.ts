@@ -80,7 +80,7 @@ export async function tokenScene(given: TokenScene = {}) {
 
   let powerOns = 0
   /** What DHCP does when the machine's firmware and iPXE ask. */
-  const powerOn = async (seen: Boot['seen'] = { netboot: true }): Promise<void> => {
+  const powerOn = async (seen: Boot['seen'] = { netboot: time.now }): Promise<void> => {
     powerOns += 1
     const id = bootId(
       time.now,
