@@ -38,6 +38,11 @@ function stageText(progress: Progress): string {
   return progress.problem === undefined ? progress.stage : `${progress.stage}: failed`
 }
 
+function endText(progress: Progress): string {
+  if (isToldUnregistered(progress)) return 'waits to be registered'
+  return progress.stage === 'up' ? `is up as ${progress.hostname}` : `ended: ${progress.problem}`
+}
+
 const draw = (rows: readonly Row[]): string => table(head, rows.map(cells))
 
 /** A table that is redrawn on a terminal; elsewhere a line for each machine that is done, then the table. */
@@ -52,7 +57,7 @@ function liveTable(rows: readonly Row[], height: number): Display {
   const redraw = (): void => {
     // A cursor cannot go up past the screen's top: what does not fit is shown at the end.
     const room = Math.max(height - 3, 3)
-    const shown = draw(rows).split('\n').slice(0, room)
+    const shown = draw(rows).trimEnd().split('\n').slice(0, room)
     const text = shown.map((line) => `${line}\u001B[K\n`).join('')
     print(`${drawn > 0 ? `\u001B[${drawn}A` : ''}${text}\u001B[J`)
     drawn = shown.length
@@ -76,17 +81,10 @@ function lines(rows: readonly Row[]): Display {
       const { progress } = row
       if (told.has(row) || row.ended === undefined) return
       told.add(row)
-      const [
-        machine = '',
-        mac = '',
-        firmware = '',
-        address = '',
-        stage = '',
-        name = '',
-        seconds = '',
-      ] = cells(row)
-      const end = progress.stage === 'up' ? `is up as ${name}` : (progress.problem ?? stage)
-      print(`${machine} (${mac}, ${firmware}) at ${address} ${end} after ${seconds} s\n`)
+      const [machine, mac, firmware, address, , , seconds] = cells(row)
+      print(
+        `${machine} (${mac}, ${firmware}) at ${address} ${endText(progress)} after ${seconds} s\n`,
+      )
     },
     end() {
       print(`\n${draw(rows)}`)

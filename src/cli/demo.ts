@@ -1,19 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { udpLink, type Site } from '../simulator/link.ts'
-import { powerOn } from '../simulator/machine.ts'
-import { openRelay, type Relay } from '../simulator/relay.ts'
+import { powerOnAll } from './demo-boot.ts'
 import { boots, eventLine, type Timeline } from './boot-view.ts'
-import { isToldUnregistered, problemsOf } from './demo-check.ts'
+import { problemsOf } from './demo-check.ts'
 import { type DemoFiles, writeDemoFiles } from './demo-files.ts'
 import { fetchInRanges, stealSeed } from './demo-probe.ts'
 import { type DemoMachine, demoMachines, racks } from './demo-rack.ts'
 import { type DemoServer, startDemoServer } from './demo-server.ts'
-import { display, type Row } from './demo-table.ts'
+import type { Row } from './demo-table.ts'
 import { wholeNumber } from './options.ts'
 import { print } from './table.ts'
 
@@ -90,11 +86,9 @@ async function bootRack(
   print(`image ${imageName} and ${registered.length} machines in two racks are in the inventory; `)
   print('one more machine is plugged in that is not\n\n')
 
-  const relay = await openRelay(racks.relayed.giaddr, { address: '127.0.0.1', port: ports.dhcp })
   const began = Date.now()
-  const rows = await powerOnAll(machines, { relay, ports, signal })
+  const rows = await powerOnAll(machines, ports, signal)
   const seconds = ((Date.now() - began) / 1000).toFixed(1)
-  relay.close()
 
   const results = rows.map(({ machine, progress }) => {
     return { mac: machine.nic.mac, hostname: machine.hostname, progress }
@@ -119,55 +113,6 @@ async function bootRack(
   return true
 }
 
-interface Room {
-  readonly relay: Relay
-  readonly ports: DemoServer['ports']
-  readonly signal: AbortSignal
-}
-
-/** Until every registered machine is up or has given up, and the stranger knows that it is one. */
-async function powerOnAll(
-  machines: readonly DemoMachine[],
-  { relay, ports, signal }: Room,
-): Promise<readonly Row[]> {
-  const rows: readonly Row[] = machines.map((machine) => ({
-    machine,
-    progress: { stage: 'off', console: [] },
-    started: undefined,
-    ended: undefined,
-  }))
-  const shown = display(rows)
-  const server = { address: '127.0.0.1', port: ports.dhcp }
-  const site = (rack: DemoMachine['rack']): Site => ({
-    plugIn: rack === 'relayed' ? () => relay.plugIn() : () => udpLink('127.0.0.1', server),
-    tftpPort: ports.tftp,
-    random: randomBytes,
-    sleep: (ms, until) => sleep(ms, undefined, { signal: until }),
-  })
-
-  const boot = async (row: Row): Promise<void> => {
-    const { kind, nic, rack, delay } = row.machine
-    const enough = new AbortController()
-    await sleep(delay, undefined, { signal }).catch(() => {})
-    row.started = Date.now()
-    const off = AbortSignal.any([signal, enough.signal])
-    await powerOn({ kind, nic, site: site(rack) }, off, (progress) => {
-      row.progress = progress
-      // It would ask again every minute, for ever.
-      if (isToldUnregistered(progress)) enough.abort()
-      shown.update(row)
-    })
-    row.ended = Date.now()
-    shown.update(row)
-  }
-  try {
-    await Promise.all(rows.map(boot))
-  } finally {
-    shown.end()
-  }
-  return rows
-}
-
 /** The stranger tries another machine's seed, and a machine takes its initrd in parts. */
 async function probe(
   { ports }: DemoServer,
@@ -175,16 +120,17 @@ async function probe(
   rows: readonly Row[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const victim = rows.find(({ progress }) => progress.seed !== undefined)?.progress
-  const stranger = rows.find(({ machine }) => machine.hostname === undefined)?.progress
-  const { seed, address } = victim ?? {}
-  if (seed === undefined || address === undefined || stranger?.address === undefined) return []
+  const seed = rows.findLast(({ progress }) => progress.stage === 'up')?.progress.seed
+  const stranger = rows.find(({ machine }) => machine.hostname === undefined)?.progress.address
+  if (seed === undefined || stranger === undefined) {
+    return ['no seed could be asked for from a wrong address: see above']
+  }
   const found: string[] = []
-  const status = await stealSeed(seed, stranger.address, signal)
+  const status = await stealSeed(seed, stranger, signal)
   if (status !== 403) found.push(`a seed was asked for from a wrong address: ${status}, not 403`)
 
   const url = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
-  const whole = await fetchInRanges(url, address, signal)
+  const whole = await fetchInRanges(url, stranger, signal)
   if ('problem' in whole) found.push(whole.problem)
   else if (whole.sha256 !== files.initrdSha256) found.push('the initrd in ranges is another one')
   return found

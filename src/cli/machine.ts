@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { StrangerView } from '../serve/api/unregistered.ts'
 import type { MachineView } from '../serve/api/schema-machine.ts'
 import { ApiError, type ApiClient } from './client.ts'
 import { connect } from './connection.ts'
@@ -102,6 +103,27 @@ export function machineCommands(program: Command): void {
     .action(async (name: string, _: unknown, command: Command) => {
       await connect(command).send('DELETE', pathOf(name))
       print(`machine ${name} removed\n`)
+    })
+
+  machine
+    .command('unregistered')
+    .description('list the MACs that asked for something and that no machine has')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: true }, command: Command) => {
+      const { unregistered } = await connect(command).get<{ unregistered: StrangerView[] }>(
+        '/unregistered',
+      )
+      printList(unregistered, options.json, {
+        head: ['MAC', 'LAST SEEN', 'SUBNET', 'ADDRESS', 'CLIENT'],
+        row: (each) => [
+          each.mac,
+          localTime(each.lastSeen),
+          each.subnet ?? '-',
+          each.address ?? '-',
+          each.client ?? '-',
+        ],
+        empty: 'nobody unknown has asked for anything',
+      })
     })
 
   machineImportCommand(machine)

@@ -47,7 +47,7 @@ function addressProblem(address: Ipv4, facts: InventoryFacts): string | undefine
 }
 
 /** Why no machine can have this address in this subnet; undefined when one can. */
-export function unusable(subnet: Subnet, address: Ipv4): string | undefined {
+function unusable(subnet: Subnet, address: Ipv4): string | undefined {
   const where = `of subnet '${subnet.name}' (${formatNetwork(subnet.network)})`
   if (address === subnet.router) return `${formatIpv4(address)} is the router ${where}`
   if (isHostAddress(subnet, address)) return undefined

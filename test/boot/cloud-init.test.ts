@@ -96,9 +96,12 @@ test('a server that stays away: the name is still the one of the command line', 
   const node = await machine('alone', '05', { cloudConfig })
   const commandLine = await netboot(node)
   await rollcall.stop()
-  const outcome = await startCloudInit(segment, node, commandLine)
-    .outcome()
-    .finally(() => rollcall.start())
+  let outcome
+  try {
+    outcome = await startCloudInit(segment, node, commandLine).outcome()
+  } finally {
+    await rollcall.start()
+  }
   expect(outcome.hostname).toBe('alone')
   // cloud-init 22.4 gives up after eleven tries and calls that a success, without any user-data.
   expect(outcome.status).toMatchObject({ status: 'done', errors: [] })

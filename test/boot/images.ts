@@ -91,7 +91,16 @@ async function build(folder: string, source: string, recipe: Recipe, name: strin
   try {
     await run(
       [
-        ...[tool('flock'), `${folder}.lock`, tool('unshare'), '--mount', 'sh', '-c', script, 'build'],
+        ...[
+          tool('flock'),
+          `${folder}.lock`,
+          tool('unshare'),
+          '--mount',
+          'sh',
+          '-c',
+          script,
+          'build',
+        ],
         ...[folder, draft, source, work],
       ],
       { seconds: recipe.seconds },

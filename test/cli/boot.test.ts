@@ -35,7 +35,8 @@ test('show --watch goes on with what happens', async () => {
   await happen(store, 1, script)
   await watching.line(/script\.sent +boot script sent: it is w1, with image worker-1\n/)
   await happen(store, 1, offer)
-  await watching.line(/\nboot [0-9a-z]{26}\n.*dhcp\.offer/)
+  const next = await watching.line(/\nboot [0-9a-z]{26}\n.*dhcp\.offer/)
+  expect(next).toContain('\nboot ')
 })
 
 test('list --watch without a terminal is the list and then lines, also after the server was away', async () => {

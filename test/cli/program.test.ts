@@ -21,6 +21,7 @@ test('subnets', async () => {
 test('leases and tokens', async () => {
   const { run, server, env } = await rollcall()
   expect((await run('lease', 'list')).out).toBe('no leases\n')
+  expect((await run('machine', 'unregistered')).out).toContain('nobody unknown')
   const created = await run('token', 'create', 'ci')
   expect(created.out).toMatch(/^rollcall_\S{43}\n$/)
   const mine = { ...env, ROLLCALL_TOKEN: created.out.trim() }

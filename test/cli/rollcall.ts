@@ -60,7 +60,7 @@ export function runWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Pro
 }
 
 /** A command that goes on; `line` waits for text that fits, for ten seconds at most. */
-export function startWith(env: NodeJS.ProcessEnv, ...args: readonly string[]) {
+function startWith(env: NodeJS.ProcessEnv, ...args: readonly string[]) {
   const child: ChildProcess = spawn(process.execPath, [main, ...args], { env })
   let out = ''
   const waiting = new Set<() => void>()

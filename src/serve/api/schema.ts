@@ -8,7 +8,7 @@ import { parseSmbiosUuid } from '../../values/uuid.ts'
 import type { MachineSelector } from '../../core/inventory.ts'
 
 /** A field of text that is parsed once, here; further in there is only the value. */
-export function parsedBy<T>(
+function parsedBy<T>(
   parse: (text: string) => Parsed<T>,
   openapi: { readonly example: string; readonly description?: string },
 ) {
@@ -53,7 +53,7 @@ export const sha256 = parsedBy(parseSha256, { example: '0'.repeat(64) })
 export const imageName = parsedBy(parseImageName, { example: 'worker-2026.11' })
 export const subnetName = parsedBy(parseSubnetName, { example: 'rack-1' })
 
-export function parseSelector(text: string): Parsed<MachineSelector> {
+function parseSelector(text: string): Parsed<MachineSelector> {
   const byMac = parseMac(text)
   if (byMac.ok) return accepted({ by: 'mac', mac: byMac.value })
   const byName = parseHostname(text)

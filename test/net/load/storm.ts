@@ -34,7 +34,7 @@ export interface RunningStorm {
 }
 
 /** Begins a storm in the relay's namespace. It ends when every machine has its answer, or is stopped. */
-export function startStorm(lab: Lab, relay: Namespace, storm: Storm): RunningStorm {
+export function startStormAt(lab: Lab, relay: Namespace, storm: Storm): RunningStorm {
   const file = join(temporaryFolder(lab), 'storm.json')
   writeFileSync(file, JSON.stringify(storm))
   const program = join(import.meta.dirname, 'dhcp-storm.ts')

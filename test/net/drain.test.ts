@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { temporaryFolder } from './dhcp-client.ts'
+import { eventually } from './eventually.ts'
+import { createLab, type Lab, type Namespace } from './lab.ts'
+import { startRollcall, type Rollcall } from './lab-rollcall.ts'
+import { tool } from './lab-tools.ts'
+
+/** SIGTERM while machines are fetching: they get all of it, and nobody new is let in. */
+let lab: Lab
+let machine: Namespace
+let rollcall: Rollcall
+let folder: string
+
+/** So large that most of it is still on the server when the client has stopped reading. */
+const kernel = randomBytes(48 << 20)
+const bootFile = randomBytes(8 << 20)
+
+beforeAll(async () => {
+  lab = await createLab()
+  const server = await lab.namespace('server')
+  machine = await lab.namespace('machine')
+  await lab.veth({ ns: server, device: 'eth0' }, { ns: machine, device: 'eth0' })
+  await server.ip('address add 192.0.2.1/24 dev eth0')
+  await machine.ip('address add 192.0.2.50/24 dev eth0')
+  folder = temporaryFolder(lab)
+  writeFileSync(join(folder, 'snponly.efi'), bootFile)
+  rollcall = await startRollcall(lab, server, {
+    interfaces: ['eth0'],
+    bootFiles: { directories: [folder] },
+  })
+  await addImage(server)
+})
+
+afterAll(() => lab.close())
+
+test('SIGTERM lets a download and a TFTP transfer come to their end', async () => {
+  const download = await startDownload()
+  const transfer = await startTransfer()
+
+  const stopped = rollcall.stop('SIGTERM')
+  await eventually('sign of a stop', 10, () => /finishing what/.test(rollcall.log()) || undefined)
+  transfer.goOn()
+  const [fetched, sent] = await Promise.all([download.rest(), transfer.end()])
+
+  expect(sha256(sent)).toBe(sha256(bootFile))
+  expect(sha256(fetched)).toBe(sha256(kernel))
+  expect(await stopped).toBe(0)
+})
+
+test('SIGTERM does not wait for ever for a client that hangs', async () => {
+  await rollcall.start()
+  const download = await startDownload()
+
+  expect(await rollcall.stop('SIGTERM')).toBe(0)
+  expect((await download.rest()).length).toBeLessThan(kernel.length)
+})
+
+async function addImage(server: Namespace): Promise<void> {
+  const parts = { kernel, initrd: randomBytes(1000) }
+  const file = (bytes: Buffer) => ({ sha256: sha256(bytes), size: bytes.length })
+  await rollcall.api('PUT', '/api/v1/images/worker-1', {
+    name: 'worker-1',
+    arch: 'x86_64',
+    kernel: file(parts.kernel),
+    initrd: file(parts.initrd),
+    commandLine: 'console=ttyS0',
+  })
+  const token = readFileSync(join(rollcall.stateDir, 'admin.token'), 'utf8').trim()
+  for (const [part, bytes] of Object.entries(parts)) {
+    writeFileSync(join(folder, part), bytes)
+    await server.exec([
+      ...[tool('curl'), '--silent', '--show-error', '--fail', '--max-time', '30'],
+      ...['--header', `Authorization: Bearer ${token}`, '--upload-file', join(folder, part)],
+      ...['--header', 'Content-Type: application/octet-stream'],
+      `http://127.0.0.1:8470/api/v1/images/worker-1/files/${part}`,
+    ])
+  }
+}
+
+/** curl, which has begun and goes no further while nobody reads what it writes. */
+async function startDownload() {
+  const url = 'http://192.0.2.1:8080/images/worker-1/kernel'
+  const curl = machine.argv([tool('curl'), '--silent', '--max-time', '60', url])
+  const child = spawn(tool('setpriv'), ['--pdeathsig', 'KILL', '--', ...curl], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'readable')
+  return {
+    rest: async (): Promise<Buffer> => Buffer.concat(await child.stdout.toArray()),
+  }
+}
+
+/** atftp, stopped in the middle of a file. */
+async function startTransfer() {
+  const local = join(folder, 'fetched')
+  const atftp = machine.start('atftp', [
+    ...[tool('atftp'), '--get', '--remote-file', 'snponly.efi', '--local-file', local],
+    ...['--trace', '--option', 'blksize 1428', '192.0.2.1', '69'],
+  ])
+  await atftp.waitFor(/block: 100\b/, 20)
+  process.kill(atftp.pid, 'SIGSTOP')
+  expect(statSync(local).size, 'stopped before its end').toBeLessThan(bootFile.length)
+  return {
+    goOn: () => process.kill(atftp.pid, 'SIGCONT'),
+    end: async (): Promise<Buffer> => {
+      expect(await atftp.exited, atftp.tail(5)).toBe(0)
+      return readFileSync(local)
+    },
+  }
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
