@@ -129,7 +129,9 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
           log,
         }),
         ...config.management,
-        requestTimeout: 0, // an image may take long to upload
+        // An image may take long to upload, and then long to reach a slow disk.
+        requestTimeout: 0,
+        idleTimeout: 0,
       }),
     )
     started.push({ name: 'event streams', stop: () => stopping.abort() })

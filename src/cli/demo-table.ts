@@ -47,18 +47,24 @@ const draw = (rows: readonly Row[]): string => table(head, rows.map(cells))
 
 /** A table that is redrawn on a terminal; elsewhere a line for each machine that is done, then the table. */
 export const display = (rows: readonly Row[]): Display =>
-  process.stdout.isTTY ? liveTable(rows, process.stdout.rows) : lines(rows)
+  process.stdout.isTTY ? liveTable(rows, process.stdout) : lines(rows)
 
 /** Milliseconds between two redraws. */
 const redrawEvery = 100
 
-function liveTable(rows: readonly Row[], height: number): Display {
+interface Screen {
+  readonly rows: number
+  readonly columns: number
+}
+
+function liveTable(rows: readonly Row[], screen: Screen): Display {
   let drawn = 0
   const redraw = (): void => {
-    // A cursor cannot go up past the screen's top: what does not fit is shown at the end.
-    const room = Math.max(height - 3, 3)
+    // A cursor cannot go up past the screen's top, nor tell a line that wraps from two: what does not
+    // fit is shown at the end.
+    const room = Math.max(screen.rows - 3, 3)
     const shown = draw(rows).trimEnd().split('\n').slice(0, room)
-    const text = shown.map((line) => `${line}\u001B[K\n`).join('')
+    const text = shown.map((line) => `${line.slice(0, screen.columns - 1)}\u001B[K\n`).join('')
     print(`${drawn > 0 ? `\u001B[${drawn}A` : ''}${text}\u001B[J`)
     drawn = shown.length
   }

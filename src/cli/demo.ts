@@ -6,10 +6,10 @@ import { powerOnAll } from './demo-boot.ts'
 import { boots, eventLine, type Timeline } from './boot-view.ts'
 import { problemsOf } from './demo-check.ts'
 import { type DemoFiles, writeDemoFiles } from './demo-files.ts'
-import { fetchInRanges, stealSeed } from './demo-probe.ts'
+import { probe } from './demo-probe.ts'
 import { type DemoMachine, demoMachines, racks } from './demo-rack.ts'
 import { type DemoServer, startDemoServer } from './demo-server.ts'
-import type { Row } from './demo-table.ts'
+import { CliError } from './error.ts'
 import { wholeNumber } from './options.ts'
 import { print } from './table.ts'
 
@@ -25,7 +25,7 @@ export function demoCommand(program: Command): void {
     .option('--machines <n>', 'how many', machineCount, 24)
     .option('--keep', 'leave the temporary directory with database, log and configuration')
     .action(async ({ machines, keep }: { readonly machines: number; readonly keep?: true }) => {
-      process.exitCode = (await demo(machines, keep === true)) ? 0 : 1
+      process.exitCode = (await runDemo(demoMachines(machines), keep === true)) ? 0 : 1
     })
 }
 
@@ -36,7 +36,7 @@ function machineCount(text: string): number {
 }
 
 /** @returns whether everything was right */
-async function demo(count: number, keep: boolean): Promise<boolean> {
+export async function runDemo(machines: readonly DemoMachine[], keep: boolean): Promise<boolean> {
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()
@@ -46,20 +46,24 @@ async function demo(count: number, keep: boolean): Promise<boolean> {
     const files = writeDemoFiles(directory, imageName)
     const server = await startDemoServer(directory, files.bootFiles, signal)
     try {
-      return await bootRack(server, files, demoMachines(count), signal)
+      return await bootRack(server, files, machines, signal)
     } finally {
       await server.stop()
-      if (keep) {
-        print(`\nAll of it is in ${directory}. To look at it: npm run rollcall -- serve \\\n`)
-        print(`  --config ${server.configFile}\n`)
-        print(`and: npm run rollcall -- boot list --server ${server.client.server} \\\n`)
-        print(`  --token-file ${server.tokenFile}\n`)
-      }
+      if (keep) tellWhere(directory, server)
     }
+  } catch (error) {
+    // A Ctrl-C reaches the server too, so anything may fail after it.
+    throw interrupted.signal.aborted ? new CliError('interrupted') : error
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     if (!keep) rmSync(directory, { recursive: true, force: true })
   }
+}
+
+function tellWhere(directory: string, { client, configFile, tokenFile }: DemoServer): void {
+  print(`\nAll of it is in ${directory}. To look at it:\n`)
+  print(`  npm run rollcall -- serve --config ${configFile}\n`)
+  print(`  npm run rollcall -- boot list --server ${client.server} --token-file ${tokenFile}\n`)
 }
 
 const imageName = 'demo-1'
@@ -93,47 +97,22 @@ async function bootRack(
   const results = rows.map(({ machine, progress }) => {
     return { mac: machine.nic.mac, hostname: machine.hostname, progress }
   })
+  const initrdUrl = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
   const problems = [
     ...problemsOf(results, await boots(client), files),
-    ...(await probe(server, files, rows, signal)),
+    ...(await probe(rows, { url: initrdUrl, sha256: files.initrdSha256 })),
   ]
   if (problems.length > 0) {
     print(`\n${problems.map((problem) => `WRONG  ${problem}\n`).join('')}`)
     return false
   }
   await tellTimeline(server, registered[0]?.hostname ?? '')
-  print(`\nAll ${registered.length} machines are up in ${seconds} s under the names that the `)
-  print(
-    'inventory gives to their MACs.\nThe one that is not in the inventory got no name, and waits ',
-  )
-  print(
-    'to be registered.\nIts address was refused the seed of another machine. Every file arrived ',
-  )
-  print('whole (SHA-256).\n')
+  print(`
+All ${registered.length} machines are up in ${seconds} s under the names that the inventory gives to their MACs.
+The one that is not in the inventory got no name, and waits to be registered.
+Its address was refused the seed of another machine. Every file arrived whole (SHA-256).
+`)
   return true
-}
-
-/** The stranger tries another machine's seed, and a machine takes its initrd in parts. */
-async function probe(
-  { ports }: DemoServer,
-  files: DemoFiles,
-  rows: readonly Row[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const seed = rows.findLast(({ progress }) => progress.stage === 'up')?.progress.seed
-  const stranger = rows.find(({ machine }) => machine.hostname === undefined)?.progress.address
-  if (seed === undefined || stranger === undefined) {
-    return ['no seed could be asked for from a wrong address: see above']
-  }
-  const found: string[] = []
-  const status = await stealSeed(seed, stranger, signal)
-  if (status !== 403) found.push(`a seed was asked for from a wrong address: ${status}, not 403`)
-
-  const url = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
-  const whole = await fetchInRanges(url, stranger, signal)
-  if ('problem' in whole) found.push(whole.problem)
-  else if (whole.sha256 !== files.initrdSha256) found.push('the initrd in ranges is another one')
-  return found
 }
 
 /** What the server knows of one boot; cloud-init's own events would fill the screen. */

@@ -15,7 +15,7 @@ import type {
   SubnetName,
   TokenId,
 } from '../values/ids.ts'
-import { inNetwork, networkBase, type Ipv4 } from '../values/ipv4.ts'
+import { networkBase, type Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import { AddressPool, type AddressUse } from './address-pool.ts'
@@ -175,11 +175,14 @@ export class MemoryFacts implements Facts {
   }
 
   #unindex(machine: Machine): void {
-    for (const mac of machine.macs) this.#byMac.delete(mac)
-    this.#byHostname.delete(machine.hostname)
-    if (machine.address !== undefined) this.#byAddress.delete(machine.address)
-    if (machine.serial !== undefined) this.#bySerial.delete(machine.serial)
-    if (machine.uuid !== undefined) this.#byUuid.delete(machine.uuid)
+    const drop = <K>(index: Map<K, Machine>, key: K | undefined): void => {
+      if (key !== undefined && index.get(key)?.id === machine.id) index.delete(key)
+    }
+    for (const mac of machine.macs) drop(this.#byMac, mac)
+    drop(this.#byHostname, machine.hostname)
+    drop(this.#byAddress, machine.address)
+    drop(this.#bySerial, machine.serial)
+    drop(this.#byUuid, machine.uuid)
   }
 
   #subnetsChanged(name: SubnetName): void {
@@ -197,9 +200,7 @@ export class MemoryFacts implements Facts {
     const pool = new AddressPool(subnet, this.#use)
     this.#pools.set(name, pool)
     for (const lease of this.#leases.values()) {
-      if (lease.subnet !== name) continue
-      if (inNetwork(subnet.network, lease.address)) pool.leased(lease, true)
-      else this.#deleteLease(lease)
+      if (lease.subnet === name) pool.leased(lease, true)
     }
   }
 

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab, Namespace } from './lab.ts'
 import type { Running } from './lab-process.ts'
 import { tool } from './lab-tools.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /** What a client says that it was given. What it was not given is ''. */
 export interface ClientLease {
@@ -173,12 +173,6 @@ async function told(client: Running, reason: string): Promise<ClientLease> {
   const fields = leaseFields.map((field) => `(?<${field}>[^|\\n]*)\\|`).join('')
   const found = await client.waitFor(new RegExp(`told ${reason}\\|${fields}`), patience)
   return { ...found.groups } as unknown as ClientLease
-}
-
-export function temporaryFolder(lab: Lab): string {
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-client-'))
-  lab.onClose(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }
 
 const literal = (address: string): string => address.replaceAll('.', '\\.')

@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { temporaryFolder } from './dhcp-client.ts'
 import { eventually } from './eventually.ts'
 import { createLab, type Lab, type Namespace } from './lab.ts'
 import { startRollcall, type Rollcall } from './lab-rollcall.ts'
 import { tool } from './lab-tools.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /** SIGTERM while machines are fetching: they get all of it, and nobody new is let in. */
 let lab: Lab
@@ -108,7 +108,7 @@ async function startTransfer() {
   return {
     goOn: () => process.kill(atftp.pid, 'SIGCONT'),
     end: async (): Promise<Buffer> => {
-      expect(await atftp.exited, atftp.tail(5)).toBe(0)
+      expect(await atftp.exited).toBe(0)
       return readFileSync(local)
     },
   }

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { temporaryFolder } from '../dhcp-client.ts'
 import type { Lab, Namespace } from '../lab.ts'
 import type { Running } from '../lab-process.ts'
 import { nodeBinary } from '../lab-rollcall.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 /** What a machine is after: an address, or leave to keep the one that it has. */
 export type Ask =
