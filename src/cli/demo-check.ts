@@ -41,8 +41,9 @@ export const problemsOf = (
     )
   })
 
-function ownProblems({ progress }: Result, hostname: string, sent: Sent): readonly string[] {
+function ownProblems({ mac, progress }: Result, hostname: string, sent: Sent): readonly string[] {
   const { stage, problem, bootFile, kernel, initrd, phonedHome } = progress
+  if (isToldUnregistered(progress)) return [`was told that ${mac} is not in the inventory`]
   if (stage !== 'up') return [`came as far as ${stage}: ${problem ?? 'and no further'}`]
   const found: string[] = []
   if (progress.hostname !== hostname) found.push(`calls itself '${progress.hostname}'`)

@@ -63,6 +63,9 @@ export async function startDemoServer(
     stdio: ['ignore', log, log],
   })
   closeSync(log)
+  const orphaned = (): boolean => server.kill('SIGTERM')
+  process.once('exit', orphaned)
+  server.once('exit', () => process.off('exit', orphaned))
   const url = `http://127.0.0.1:${ports.api}`
   try {
     await ready(server, `${url}/readyz`, signal)

@@ -40,7 +40,11 @@ export async function runDemo(machines: readonly DemoMachine[], keep: boolean): 
   const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const cleanUp = (): void => {
+    if (!keep) rmSync(directory, { recursive: true, force: true })
+  }
+  // `exit`: for `rollcall demo | head`, which ends the program at once.
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('exit', cleanUp)
   const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(patienceMs)])
   try {
     const files = writeDemoFiles(directory, imageName)
@@ -55,8 +59,8 @@ export async function runDemo(machines: readonly DemoMachine[], keep: boolean): 
     // A Ctrl-C reaches the server too, so anything may fail after it.
     throw interrupted.signal.aborted ? new CliError('interrupted') : error
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
-    if (!keep) rmSync(directory, { recursive: true, force: true })
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('exit', cleanUp)
+    cleanUp()
   }
 }
 

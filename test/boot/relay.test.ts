@@ -46,9 +46,8 @@ test('a UEFI machine behind a relay boots through it and phones home', async () 
   await rollcall.api('PUT', '/api/v1/machines/rack2-far', { macs: ['52:54:00:00:03:01'] })
   const machine = await powerOn(segment.lab, {
     ns: router,
-    bridge: farBridge,
     firmware: 'uefi-pxe',
-    macs: ['52:54:00:00:03:01'],
+    cards: [{ mac: '52:54:00:00:03:01', bridge: farBridge }],
   })
   await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 400)
   expect(machine.text()).toContain('ROLLCALL-HOSTNAME=rack2-far\r\n')

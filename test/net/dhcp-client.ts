@@ -49,7 +49,7 @@ export interface DhcpClient {
 const patience = 30
 
 /** ISC's. */
-const dhclient: DhcpClient = {
+export const dhclient: DhcpClient = {
   name: 'dhclient',
   asksItsServer: (server, address) =>
     new RegExp(`DHCPREQUEST for ${literal(address)} on eth0 to ${literal(server)} port 67`),
@@ -80,7 +80,12 @@ const dhclient: DhcpClient = {
     const process = ns.start('dhclient', [...argv, ...(once ? ['-1'] : []), 'eth0'])
     return {
       process,
-      bound: () => told(process, '(?:BOUND|REBOOT)'),
+      bound: async () => {
+        const lease = await told(process, '(?:BOUND|REBOOT)')
+        // It says so when its memory is written, which is after its script has run.
+        await process.waitFor(/bound to/, patience)
+        return lease
+      },
       renewed: () => told(process, 'RENEW'),
       release: async () => {
         await ns.exec([...argv, '-r', 'eth0'])

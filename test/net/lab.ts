@@ -101,10 +101,10 @@ export async function addBridge(ns: Namespace, device: string, address?: string)
   if (address !== undefined) await ns.ip(`address add ${address} dev ${device}`)
 }
 
-/** A tap for one virtual machine, plugged into a bridge. */
-export async function addTap(ns: Namespace, device: string, bridge: string): Promise<void> {
+/** A tap for one network card of a virtual machine, plugged into a bridge or into nothing. */
+export async function addTap(ns: Namespace, device: string, bridge?: string): Promise<void> {
   await ns.ip(`tuntap add ${device} mode tap`)
-  await ns.ip(`link set ${device} master ${bridge}`)
+  if (bridge !== undefined) await ns.ip(`link set ${device} master ${bridge}`)
   await ns.ip(`link set ${device} up`)
 }
 
