@@ -44,19 +44,24 @@ const pruneEveryMs = 3_600_000
  * @throws Error in words that say what to do
  */
 export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
-  const started: { readonly name: string; readonly stop: () => Promise<void> | void }[] = []
+  const listeners: { readonly name: string; readonly stop: () => Promise<void> }[] = []
+  const closers: (() => Promise<void> | void)[] = []
+  /** All listeners at once, since each may take its time; then what they lean on, last made first. */
   const stop = async (): Promise<void> => {
-    for (const task of started.splice(0).reverse()) {
-      await Promise.resolve(task.stop()).catch((error: unknown) =>
-        log.error({ err: error }, `${task.name} did not stop well`),
-      )
-    }
+    await Promise.all(
+      listeners.splice(0).map((listener) =>
+        listener.stop().catch((error: unknown) => {
+          log.error({ err: error }, `${listener.name} did not stop well`)
+        }),
+      ),
+    )
+    for (const close of closers.splice(0).reverse()) await close()
   }
   const running = <T extends { stop: (options?: { drainMs?: number }) => Promise<void> }>(
     name: string,
     task: T,
   ): T => {
-    started.push({ name, stop: () => task.stop({ drainMs }) })
+    listeners.push({ name, stop: () => task.stop({ drainMs }) })
     return task
   }
 
@@ -64,17 +69,17 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     const segments = findSegments(config.interfaces)
     mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
     const store = openSqliteStore({ path: join(config.stateDir, 'rollcall.db') })
-    started.push({ name: 'store', stop: () => store.close() })
+    closers.push(() => store.close())
     await keepAdminToken(store, config.stateDir, log)
     const pruning = setInterval(() => prune(store, config.timeline.keepBoots, log), pruneEveryMs)
-    started.push({ name: 'pruning', stop: () => clearInterval(pruning) })
+    closers.push(() => clearInterval(pruning))
 
     const metrics = makeMetrics()
     const strangers = new Strangers()
     const netboot = loadNetboot()
     const imageFiles = await openImageFiles(join(config.stateDir, 'images'))
     const images = createImageCache({ store, blobPath: imageFiles.path, log })
-    started.push({ name: 'images', stop: () => images.close() })
+    closers.push(() => images.close())
     await images.ready()
     const bootFiles = await loadBootFiles({
       directories: config.bootFiles.directories,
@@ -134,11 +139,16 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
         idleTimeout: 0,
       }),
     )
-    started.push({ name: 'event streams', stop: () => stopping.abort() })
     const managementUrl = `http://${config.management.address}:${management.port}`
     ready = true
     log.info(`ready; management on ${managementUrl}`)
-    return { managementUrl, stop }
+    return {
+      managementUrl,
+      stop: () => {
+        stopping.abort() // event streams never end by themselves
+        return stop()
+      },
+    }
   } catch (error) {
     await stop()
     throw error

@@ -19,6 +19,7 @@ import {
 } from '../wire/dhcp.ts'
 import { openDhcpSocket, type Segment } from './dhcp-socket.ts'
 import type { Metrics } from './metrics.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { Strangers } from './strangers.ts'
 
 export interface DhcpServerOptions {
@@ -52,6 +53,8 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
   const port = socket.address().port
   const server = must(parseIpv4(segment.address))
   const underway = new Set<Promise<void>>()
+  const strangerLines = new RateLimit(20)
+  const failureLines = new RateLimit(20)
 
   async function serve(bytes: Uint8Array, from: RemoteInfo): Promise<void> {
     metrics.dhcpReceived.inc()
@@ -94,9 +97,11 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
       ...(arch === undefined ? {} : { arch }),
       ...(address === undefined ? {} : { address }),
     }
-    if (strangers.saw(sighting, now)) {
-      log.info({ mac, subnet: subnet.name }, `${mac} is not in the inventory`)
-    }
+    if (!strangers.saw(sighting, now)) return
+    const held = strangerLines.pass(now)
+    if (held === undefined) return
+    const more = held > 0 ? ` (and ${held} others since the last such line)` : ''
+    log.info({ mac, subnet: subnet.name }, `${mac} is not in the inventory${more}`)
   }
 
   /** Off port 67 there are no well-known client ports: answers go back to where they came from. */
@@ -125,7 +130,9 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
       metrics.dhcpFailed.inc({ reason: malformed ? 'malformed' : failureName(error) })
       // Anybody can send rubbish: it is counted, and shown to those who look for it.
       if (malformed) log.debug({ from: from.address, field: error.field }, error.message)
-      else log.error({ err: error, from: from.address }, 'a DHCP message could not be served')
+      else if (failureLines.pass(clock()) !== undefined) {
+        log.error({ err: error, from: from.address }, 'a DHCP message could not be served')
+      }
     })
     underway.add(task)
     void task.finally(() => underway.delete(task))
