@@ -10,14 +10,13 @@ import { managementApp } from './serve/api/app.ts'
 import { mintApiToken } from './serve/api/token-text.ts'
 import { autoexecName, loadBootFiles, type BootFileStore } from './serve/boot-files.ts'
 import { startDhcpServer } from './serve/dhcp.ts'
-import type { Segment } from './serve/dhcp-socket.ts'
 import { startHttpListener } from './serve/http-listener.ts'
 import { createImageCache } from './serve/image-cache.ts'
 import { openImageFiles } from './serve/image-files.ts'
 import { makeMetrics, type Metrics } from './serve/metrics.ts'
 import { provisioningApp } from './serve/provisioning.ts'
 import { createRecorder } from './serve/recorder.ts'
-import { findSegments } from './serve/segments.ts'
+import { findSegment, type Segment } from './serve/segments.ts'
 import { Strangers } from './serve/strangers.ts'
 import { startTftpServer } from './serve/tftp.ts'
 import { tftpListener } from './serve/tftp-timeline.ts'
@@ -66,7 +65,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
   }
 
   try {
-    const segments = findSegments(config.interfaces)
+    const segments = config.interfaces.map(segmentOf)
     mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
     const store = openSqliteStore({ path: join(config.stateDir, 'rollcall.db') })
     closers.push(() => store.close())
@@ -153,6 +152,13 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     await stop()
     throw error
   }
+}
+
+/** @throws Error that names the interface */
+function segmentOf(name: string): Segment {
+  const found = findSegment(name)
+  if (!found.ok) throw new Error(found.problem)
+  return found.value
 }
 
 interface Tasks {

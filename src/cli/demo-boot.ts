@@ -6,7 +6,7 @@ import { openRelay } from '../simulator/relay.ts'
 import { isToldUnregistered } from './demo-check.ts'
 import { type DemoMachine, racks } from './demo-rack.ts'
 import type { Ports } from './demo-server.ts'
-import { display, type Row } from './demo-table.ts'
+import { display, type Row, rowOf } from './demo-table.ts'
 
 const host = '127.0.0.1'
 
@@ -19,12 +19,12 @@ export async function powerOnAll(
   ports: Ports,
   signal: AbortSignal,
 ): Promise<readonly Row[]> {
-  const rows: readonly Row[] = machines.map((machine) => ({
-    machine,
-    progress: { stage: 'off', console: [] },
-    started: undefined,
-    ended: undefined,
-  }))
+  const plan = machines.map((machine) => {
+    const { hostname, nic, kind, rack } = machine
+    const firmware = kind.title + (rack === 'relayed' ? ', relayed' : '')
+    return { machine, row: rowOf({ hostname, mac: nic.mac, firmware }) }
+  })
+  const rows = plan.map(({ row }) => row)
   const server = { address: host, port: ports.dhcp }
   const relay = await openRelay(racks.relayed.giaddr, server)
   const site = (rack: DemoMachine['rack']): Site => ({
@@ -35,8 +35,8 @@ export async function powerOnAll(
   })
   const shown = display(rows)
 
-  const boot = async (row: Row): Promise<void> => {
-    const { kind, nic, rack, delay } = row.machine
+  const boot = async ({ machine, row }: (typeof plan)[number]): Promise<void> => {
+    const { kind, nic, rack, delay } = machine
     // An abort means power off, which powerOn tells better than an exception here would.
     await sleep(delay, undefined, { signal }).catch(() => {})
     row.started = Date.now()
@@ -52,7 +52,7 @@ export async function powerOnAll(
     shown.update(row)
   }
   try {
-    await Promise.all(rows.map(boot))
+    await Promise.all(plan.map(boot))
   } finally {
     shown.end()
     relay.close()

@@ -16,7 +16,7 @@ export async function probe(
   initrd: { readonly url: string; readonly sha256: string },
 ): Promise<readonly string[]> {
   const seed = rows.findLast(({ progress }) => progress.stage === 'up')?.progress.seed
-  const from = rows.find(({ machine }) => machine.hostname === undefined)?.progress.address
+  const from = rows.find(({ hostname }) => hostname === undefined)?.progress.address
   if (seed === undefined || from === undefined) {
     return ['nobody could ask for a seed from a wrong address, for want of a seed or an address']
   }

@@ -1,17 +1,29 @@
 import type { Progress } from '../simulator/progress.ts'
 import { isToldUnregistered } from './demo-check.ts'
-import type { DemoMachine } from './demo-rack.ts'
+import type { Mac } from '../values/mac.ts'
 import { print, table } from './table.ts'
 
 /** A machine of the demo while it boots. */
 export interface Row {
-  readonly machine: DemoMachine
+  /** undefined: the inventory does not know it. */
+  readonly hostname: string | undefined
+  readonly mac: Mac
+  /** What boots it, in words. */
+  readonly firmware: string
   progress: Progress
   /** Milliseconds since 1970; undefined while it is off. */
   started: number | undefined
   /** When it came to its end, whichever it is. */
   ended: number | undefined
 }
+
+/** A machine that is off. */
+export const rowOf = (machine: Pick<Row, 'hostname' | 'mac' | 'firmware'>): Row => ({
+  ...machine,
+  progress: { stage: 'off', console: [] },
+  started: undefined,
+  ended: undefined,
+})
 
 /** Shows how the rack comes up. */
 export interface Display {
@@ -23,10 +35,10 @@ export interface Display {
 
 const head = ['MACHINE', 'MAC', 'FIRMWARE', 'ADDRESS', 'STAGE', 'NAME IT GOT', 'SECONDS']
 
-const cells = ({ machine, progress, started, ended }: Row): readonly string[] => [
-  machine.hostname ?? '(a stranger)',
-  machine.nic.mac,
-  machine.kind.title + (machine.rack === 'relayed' ? ', relayed' : ''),
+const cells = ({ hostname, mac, firmware, progress, started, ended }: Row): readonly string[] => [
+  hostname ?? '(a stranger)',
+  mac,
+  firmware,
   progress.address ?? '-',
   stageText(progress),
   progress.stage === 'up' ? (progress.hostname ?? '-') : '-',

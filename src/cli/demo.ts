@@ -1,22 +1,33 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { powerOnAll } from './demo-boot.ts'
 import { boots, eventLine, type Timeline } from './boot-view.ts'
 import { problemsOf } from './demo-check.ts'
 import { type DemoFiles, writeDemoFiles } from './demo-files.ts'
 import { probe } from './demo-probe.ts'
+import { requireQemu, runQemuDemo } from './demo-qemu.ts'
+import { runInside } from './demo-qemu-rack.ts'
 import { type DemoMachine, demoMachines, racks } from './demo-rack.ts'
-import { type DemoServer, startDemoServer } from './demo-server.ts'
+import { type DemoServer, freePorts, type Ports, startDemoServer } from './demo-server.ts'
 import { CliError } from './error.ts'
 import { wholeNumber } from './options.ts'
 import { print } from './table.ts'
 
 /** More would not fit the pools, nor a terminal. */
 const mostMachines = 200
-/** Everything, from the first port to the last check. */
-const patienceMs = 120_000
+/** Milliseconds for everything, from the first port to the last check. */
+const patience = 120_000
+/** Firmware and kernels under emulation, and a package to download. */
+const qemuPatience = 600_000
+
+interface Options {
+  readonly machines: number
+  readonly keep?: true
+  readonly qemu?: true
+  readonly inside?: string
+}
 
 export function demoCommand(program: Command): void {
   program
@@ -24,9 +35,22 @@ export function demoCommand(program: Command): void {
     .description('a rack of simulated machines boots from a server of its own, on loopback')
     .option('--machines <n>', 'how many', machineCount, 24)
     .option('--keep', 'leave the temporary directory with database, log and configuration')
-    .action(async ({ machines, keep }: { readonly machines: number; readonly keep?: true }) => {
-      process.exitCode = (await runDemo(demoMachines(machines), keep === true)) ? 0 : 1
+    .option('--qemu', 'two virtual machines with real firmware instead (root; Debian packages)')
+    .addOption(new Option('--inside <directory>').hideHelp())
+    .action(async (options: Options) => {
+      process.exitCode = (await chosenDemo(options)) ? 0 : 1
     })
+}
+
+async function chosenDemo({ machines, keep, qemu, inside }: Options): Promise<boolean> {
+  if (inside !== undefined) {
+    return interruptible(qemuPatience, (signal) => runInside(inside, signal))
+  }
+  if (qemu !== true) return runDemo(demoMachines(machines), keep === true)
+  requireQemu()
+  return interruptible(qemuPatience, (signal) =>
+    inDirectory(keep === true, (directory) => runQemuDemo(directory, signal)),
+  )
 }
 
 function machineCount(text: string): number {
@@ -36,30 +60,49 @@ function machineCount(text: string): number {
 }
 
 /** @returns whether everything was right */
-export async function runDemo(machines: readonly DemoMachine[], keep: boolean): Promise<boolean> {
-  const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
+export const runDemo = (machines: readonly DemoMachine[], keep: boolean): Promise<boolean> =>
+  interruptible(patience, (signal) =>
+    inDirectory(keep, async (directory) => {
+      const files = writeDemoFiles(directory, imageName)
+      const ports = await freePorts()
+      const settings = { directory, interface: 'lo', ports, bootFiles: files.bootFiles }
+      const server = await startDemoServer(settings, signal)
+      try {
+        return await bootRack({ server, ports, files }, machines, signal)
+      } finally {
+        await server.stop()
+        if (keep) tellWhere(directory, server)
+      }
+    }),
+  )
+
+/** @throws CliError after a Ctrl-C, which reaches the servers too, so that anything may fail */
+async function interruptible<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    const result = await work(AbortSignal.any([interrupted.signal, AbortSignal.timeout(ms)]))
+    interrupted.signal.throwIfAborted()
+    return result
+  } catch (error) {
+    throw interrupted.signal.aborted ? new CliError('interrupted') : error
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+async function inDirectory<T>(keep: boolean, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
   const cleanUp = (): void => {
     if (!keep) rmSync(directory, { recursive: true, force: true })
   }
-  // `exit`: for `rollcall demo | head`, which ends the program at once.
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('exit', cleanUp)
-  const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(patienceMs)])
+  // For `rollcall demo | head`, which ends the program at once.
+  process.once('exit', cleanUp)
   try {
-    const files = writeDemoFiles(directory, imageName)
-    const server = await startDemoServer(directory, files.bootFiles, signal)
-    try {
-      return await bootRack(server, files, machines, signal)
-    } finally {
-      await server.stop()
-      if (keep) tellWhere(directory, server)
-    }
-  } catch (error) {
-    // A Ctrl-C reaches the server too, so anything may fail after it.
-    throw interrupted.signal.aborted ? new CliError('interrupted') : error
+    return await work(directory)
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('exit', cleanUp)
+    process.off('exit', cleanUp)
     cleanUp()
   }
 }
@@ -72,13 +115,18 @@ function tellWhere(directory: string, { client, configFile, tokenFile }: DemoSer
 
 const imageName = 'demo-1'
 
+interface Room {
+  readonly server: DemoServer
+  readonly ports: Ports
+  readonly files: DemoFiles
+}
+
 async function bootRack(
-  server: DemoServer,
-  files: DemoFiles,
+  { server, ports, files }: Room,
   machines: readonly DemoMachine[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { client, ports } = server
+  const { client } = server
   print(`a server on 127.0.0.1: DHCP ${ports.dhcp}, TFTP ${ports.tftp}, HTTP ${ports.http}, `)
   print(`API ${ports.api}\n`)
   await server.cli('image', 'import', files.image, '--default')
@@ -98,12 +146,9 @@ async function bootRack(
   const rows = await powerOnAll(machines, ports, signal)
   const seconds = ((Date.now() - began) / 1000).toFixed(1)
 
-  const results = rows.map(({ machine, progress }) => {
-    return { mac: machine.nic.mac, hostname: machine.hostname, progress }
-  })
   const initrdUrl = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
   const problems = [
-    ...problemsOf(results, await boots(client), files),
+    ...problemsOf(rows, await boots(client), files),
     ...(await probe(rows, { url: initrdUrl, sha256: files.initrdSha256 })),
   ]
   if (problems.length > 0) {

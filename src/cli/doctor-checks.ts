@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
 import type { Firmware } from '../core/boot-file.ts'
+import type { Segment } from '../serve/segments.ts'
+import type { Parsed } from '../values/parse.ts'
 
 /** One line of the doctor's report. */
 export interface Finding {
@@ -33,22 +34,12 @@ export function nodeVersion(running: string, wanted: string): Finding {
 }
 
 /** Each interface, and the IPv4 address on it that rollcall would answer from. */
-export function interfaces(
-  names: readonly string[],
-  present: ReturnType<typeof networkInterfaces>,
-): readonly Finding[] {
-  return names.map((name) => {
-    const addresses = present[name]
-    if (addresses === undefined) {
-      const others = Object.keys(present).join(', ')
-      return fail(`interface ${name} is not there, or is down`, `this host has ${others}`)
-    }
-    const v4 = addresses.find(({ family }) => family === 'IPv4')
-    return v4
-      ? ok(`interface ${name} has ${v4.address}`)
-      : fail(`interface ${name} has no IPv4 address`, `give it one: ip address add … dev ${name}`)
-  })
-}
+export const interfaces = (found: readonly Parsed<Segment>[]): readonly Finding[] =>
+  found.map((segment) =>
+    segment.ok
+      ? ok(`interface ${segment.value.interface} has ${segment.value.address}`)
+      : fail(segment.problem, 'put it right, or name another under interfaces'),
+  )
 
 /** Which firmware can be booted with the iPXE files of this host. */
 export function bootFiles(firmware: Firmware, directories: readonly string[]): readonly Finding[] {
@@ -90,13 +81,8 @@ export interface Port {
 }
 
 /** The ports that this configuration opens. */
-export function portsOf(
-  config: Config,
-  present: ReturnType<typeof networkInterfaces>,
-): readonly Port[] {
-  const addresses = config.interfaces.flatMap(
-    (name) => present[name]?.find(({ family }) => family === 'IPv4')?.address ?? [],
-  )
+export function portsOf(config: Config, found: readonly Parsed<Segment>[]): readonly Port[] {
+  const addresses = found.flatMap((segment) => (segment.ok ? [segment.value.address] : []))
   const { dhcp, tftp, http, management } = config
   return [
     // Broadcasts are received on any address, so any other listener on that port is in the way.

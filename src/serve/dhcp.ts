@@ -17,9 +17,10 @@ import {
   largestReply,
   type DhcpMessage,
 } from '../wire/dhcp.ts'
-import { openDhcpSocket, type Segment } from './dhcp-socket.ts'
+import { openDhcpSocket } from './dhcp-socket.ts'
 import type { Metrics } from './metrics.ts'
 import { RateLimit } from './rate-limit.ts'
+import type { Segment } from './segments.ts'
 import type { Strangers } from './strangers.ts'
 
 export interface DhcpServerOptions {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await lab.veth({ ns, device: 'uplink', bridge }, { ns: router, device: 'eth0' })
   await router.ip('address add 192.0.2.2/24 dev eth0')
   await addBridge(router, farBridge, '198.51.100.1/24')
-  await router.exec(['sysctl', '--quiet', 'net.ipv4.ip_forward=1'])
+  await router.exec(['sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward'])
   await ns.ip('route add 198.51.100.0/24 via 192.0.2.2')
   await advertiseRouter(router, farBridge)
   const relay = router.start('dhcrelay', [

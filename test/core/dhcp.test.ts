@@ -425,7 +425,7 @@ describe('what to boot', () => {
 
   test('iPXE is given its script and told not to wait for a proxy', () => {
     const reply = offerTo(ipxe)
-    expect(reply.file).toBe('http://192.0.2.1:8080/boot/52-54-00-00-00-01.ipxe')
+    expect(reply.file).toBe('http://192.0.2.1:8080/boot/52-54-00-00-00-01.ipxe?arch=x86_64')
     expect(option.ipxe.read(reply.options)?.get(176)).toEqual(Uint8Array.of(1))
   })
 
@@ -436,7 +436,7 @@ describe('what to boot', () => {
         [0x24, Uint8Array.of(1)],
       ]),
     )
-    expect(offerTo([...pxe(7), features]).file).toMatch(/\.ipxe$/)
+    expect(offerTo([...pxe(7), features]).file).toMatch(/\.ipxe\?arch=x86_64$/)
   })
 
   test('a running system is told nothing of booting', () => {

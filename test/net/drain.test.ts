@@ -10,7 +10,7 @@ import { startRollcall, type Rollcall } from './lab-rollcall.ts'
 import { tool } from './lab-tools.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-/** SIGTERM while machines are fetching: they get all of it, and nobody new is let in. */
+/** SIGTERM while machines are fetching: they get all of it. */
 let lab: Lab
 let machine: Namespace
 let rollcall: Rollcall

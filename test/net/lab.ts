@@ -88,7 +88,15 @@ export async function createLab(): Promise<Lab> {
   }
 
   const close = async (): Promise<void> => {
-    for (const task of tasks.splice(0).reverse()) await task()
+    const failures: unknown[] = []
+    for (const task of tasks.splice(0).reverse()) {
+      try {
+        await task()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'the lab was not taken down whole')
   }
 
   return { namespace, veth, onClose: (task) => tasks.push(task), close }

@@ -7,7 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { boots, type Timeline } from '../../src/cli/boot-view.ts'
 import { type DemoFiles, writeDemoFiles } from '../../src/cli/demo-files.ts'
 import { racks } from '../../src/cli/demo-rack.ts'
-import { type DemoServer, startDemoServer } from '../../src/cli/demo-server.ts'
+import {
+  type DemoServer,
+  freePorts,
+  type Ports,
+  startDemoServer,
+} from '../../src/cli/demo-server.ts'
 import type { Nic } from '../../src/simulator/dhcp-clients.ts'
 import { type Site, udpLink } from '../../src/simulator/link.ts'
 import { machineKinds, powerOn } from '../../src/simulator/machine.ts'
@@ -21,18 +26,23 @@ import { macNumber } from '../support/inventory.ts'
 let directory: string
 let files: DemoFiles
 let server: DemoServer
+let ports: Ports
 let relay: Relay
 let next = 1
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'rollcall-test-'))
   files = writeDemoFiles(directory, 'test-1')
-  server = await startDemoServer(directory, files.bootFiles, AbortSignal.timeout(30_000))
+  ports = await freePorts()
+  server = await startDemoServer(
+    { directory, interface: 'lo', ports, bootFiles: files.bootFiles },
+    AbortSignal.timeout(30_000),
+  )
   await server.cli('image', 'import', files.image, '--default')
   for (const { subnet, fields } of Object.values(racks)) {
     await server.client.send('PUT', `/subnets/${subnet}`, { json: fields })
   }
-  relay = await openRelay(racks.relayed.giaddr, { address: '127.0.0.1', port: server.ports.dhcp })
+  relay = await openRelay(racks.relayed.giaddr, { address: '127.0.0.1', port: ports.dhcp })
 }, 60_000)
 
 afterAll(async () => {
@@ -50,8 +60,8 @@ function newNic(): Nic {
 }
 
 const site = (plugIn?: Site['plugIn']): Site => ({
-  plugIn: plugIn ?? (() => udpLink('127.0.0.1', { address: '127.0.0.1', port: server.ports.dhcp })),
-  tftpPort: server.ports.tftp,
+  plugIn: plugIn ?? (() => udpLink('127.0.0.1', { address: '127.0.0.1', port: ports.dhcp })),
+  tftpPort: ports.tftp,
   random: randomBytes,
   sleep: (ms, signal) => sleep(ms, undefined, { signal }),
 })
