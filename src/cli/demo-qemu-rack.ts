@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Progress, Stage } from '../simulator/progress.ts'
+import { program } from '../simulator/programs.ts'
 import { consoleReport, isConsoleDone, startVirtualMachine } from '../simulator/qemu.ts'
 import { parseMac } from '../values/mac.ts'
 import { must } from '../values/parse.ts'
@@ -73,7 +74,7 @@ async function makeNetwork(): Promise<void> {
       `link set tap${index} up`,
     ]),
   ]
-  const ip = spawn('ip', ['-batch', '-'], { stdio: ['pipe', 'inherit', 'inherit'] })
+  const ip = spawn(program('ip'), ['-batch', '-'], { stdio: ['pipe', 'inherit', 'inherit'] })
   ip.stdin.end(`${commands.join('\n')}\n`)
   const [code] = (await once(ip, 'exit')) as [number | null]
   if (code !== 0) throw new CliError('the network of the virtual machines could not be made')

@@ -1,24 +1,15 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findProgram, program, type Program, programs } from '../simulator/programs.ts'
 import { firmwareFiles } from '../simulator/qemu.ts'
 import { CliError } from './error.ts'
 import { print } from './table.ts'
 
 /** `rollcall demo --qemu`, as far as it runs in the host's own network: checks, and the image. */
-
-const programs = {
-  'apt-get': 'apt',
-  cpio: 'cpio',
-  'dpkg-deb': 'dpkg',
-  ip: 'iproute2',
-  lz4: 'lz4',
-  'qemu-system-x86_64': 'qemu-system-x86',
-  unshare: 'util-linux',
-} as const
 
 /** @throws CliError that says what is missing, and how to get it */
 export function requireQemu(): void {
@@ -29,8 +20,8 @@ export function requireQemu(): void {
     throw new CliError('demo --qemu needs /dev/net/tun: modprobe tun')
   }
   const missing = new Set<string>()
-  for (const [program, debianPackage] of Object.entries(programs)) {
-    if (!isOnPath(program)) missing.add(debianPackage)
+  for (const [name, debianPackage] of Object.entries(programs)) {
+    if (findProgram(name as Program) === undefined) missing.add(debianPackage)
   }
   const files = { ...firmwareFiles, [join(bootFiles, 'snponly.efi')]: 'ipxe' }
   for (const [path, debianPackage] of Object.entries(files)) {
@@ -46,19 +37,6 @@ export function requireQemu(): void {
 /** Where Debian keeps iPXE. */
 export const bootFiles = '/usr/lib/ipxe'
 
-const folders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/bin']
-
-function isOnPath(program: string): boolean {
-  return [...(process.env['PATH'] ?? '').split(':'), ...folders].some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-}
-
 /** The boot tests' recipe: Debian's kernel, busybox, and an init that takes its seed and reports. */
 const recipe = fileURLToPath(new URL('../../test/boot/images/tiny/build.sh', import.meta.url))
 
@@ -66,7 +44,7 @@ const recipe = fileURLToPath(new URL('../../test/boot/images/tiny/build.sh', imp
  * Makes an image that `rollcall image import` takes.
  * @throws CliError with what the recipe says
  */
-export async function buildTinyImage(directory: string, name: string): Promise<string> {
+async function buildTinyImage(directory: string): Promise<void> {
   if (!existsSync(recipe)) {
     throw new CliError("demo --qemu makes its image by the repository's test/: run it from there")
   }
@@ -86,7 +64,7 @@ export async function buildTinyImage(directory: string, name: string): Promise<s
   }
   const manifest = {
     schema: 1,
-    name,
+    name: 'tiny',
     arch: 'x86_64',
     kernel: part('vmlinuz'),
     initrd: part('initrd'),
@@ -94,7 +72,6 @@ export async function buildTinyImage(directory: string, name: string): Promise<s
     commandLine: 'console=ttyS0 mitigations=off nokaslr cryptomgr.notests tsc=reliable quiet',
   }
   writeFileSync(join(image, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  return image
 }
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -103,9 +80,11 @@ const main = fileURLToPath(new URL('../main.ts', import.meta.url))
  * Runs this program again in a network namespace that goes when it ends.
  * @returns whether everything was right
  */
-export async function runInNamespace(directory: string, signal: AbortSignal): Promise<boolean> {
+async function runInNamespace(directory: string, signal: AbortSignal): Promise<boolean> {
   const words = ['demo', '--qemu', '--inside', directory]
-  const inside = spawn('unshare', ['--net', process.execPath, main, ...words], { stdio: 'inherit' })
+  const inside = spawn(program('unshare'), ['--net', process.execPath, main, ...words], {
+    stdio: 'inherit',
+  })
   // Of a Ctrl-C both hear; a SIGTERM is passed on.
   const end = (): boolean => inside.kill('SIGTERM')
   signal.addEventListener('abort', end, { once: true })
@@ -118,8 +97,6 @@ export async function runInNamespace(directory: string, signal: AbortSignal): Pr
 
 export async function runQemuDemo(directory: string, signal: AbortSignal): Promise<boolean> {
   print("a kernel and an initrd are made of Debian's packages …\n")
-  await buildTinyImage(directory, qemuImage)
+  await buildTinyImage(directory)
   return runInNamespace(directory, signal)
 }
-
-export const qemuImage = 'tiny'

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Mac } from '../values/mac.ts'
+import { program } from './programs.ts'
 import type { Report } from './progress.ts'
 
 /** A machine whose firmware is real: SeaBIOS with iPXE in the card's ROM, or OVMF's own PXE. */
@@ -54,7 +55,7 @@ export function startVirtualMachine(
   onLine: (line: string) => void,
 ): ChildProcess {
   if (machine.firmware === 'uefi') copyFileSync(ovmfVariables, machine.variables)
-  const qemu = spawn('qemu-system-x86_64', qemuArguments(machine), {
+  const qemu = spawn(program('qemu-system-x86_64'), qemuArguments(machine), {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   createInterface({ input: qemu.stdout }).on('line', onLine)

@@ -113,6 +113,12 @@ describe('the language, as core/exec.c and image/script.c have it', () => {
     expect(replaced.diary).toEqual(['GET http://x/s', '> inside'])
   })
 
+  test('a script that was chained to is no initrd of what it boots', async () => {
+    const files = { 'http://x/s': '#!ipxe\nkernel http://x/k\nboot k', 'http://x/k': 'kernel' }
+    const { end } = await diaryOf('chain http://x/s', files)
+    expect(end).toMatchObject({ kind: 'boots', kernel: { name: 'k' }, initrds: [] })
+  })
+
   test('boot takes the named kernel, its arguments, and whatever else was fetched', async () => {
     const files = { 'http://x/k': 'kernel', 'http://x/a': 'initrd', 'http://x/b': 'other' }
     const { end } = await diaryOf(
