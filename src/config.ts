@@ -90,9 +90,6 @@ export function parseConfig(text: string, name: string): Config {
   throw new ConfigError(lines.join('\n'))
 }
 
-/** JSON Schema of the configuration file, for editors. */
-export const configJsonSchema = (): unknown => z.toJSONSchema(schema, { io: 'input' })
-
 /** High ports on loopback, so that trying it needs no root; the well-known ones for real machines. */
 function complete(given: z.infer<typeof schema>) {
   const loopbackOnly = given.interfaces.every((name) => name === 'lo')

@@ -49,7 +49,7 @@ export type DhcpDecision = {
 )
 
 /** Long enough for firmware to follow an offer up (OVMF takes 4 s), short enough to give it back. */
-export const offerTime = 60 as Seconds
+const offerTime = 60 as Seconds
 
 /** One message, and all that is known about it. */
 export interface Asked {

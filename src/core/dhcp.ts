@@ -21,7 +21,7 @@ import {
 import { destinationOf, grantReply } from './dhcp-reply.ts'
 
 /** After a DECLINE: long enough for the intruder to be found out, short enough to lose no pool. */
-export const quarantineTime = 300 as Seconds
+const quarantineTime = 300 as Seconds
 
 /** What to do about one message (RFC 2131 4.3), as data: nothing is sent and nothing is kept here. */
 export function decideDhcp(

@@ -42,9 +42,7 @@ function* storedChanges(database: Database): Iterable<Change> {
   const names = database.prepare<[], Of<'default-image.set'>['name']>(
     'SELECT name FROM default_image',
   )
-  for (const name of names.pluck().iterate()) {
-    yield { kind: 'default-image.set', name: name as Of<'default-image.set'>['name'] }
-  }
+  for (const name of names.pluck().iterate()) yield { kind: 'default-image.set', name }
   for (const token of documents<Of<'api-token.put'>['token']>('SELECT document FROM api_tokens')) {
     yield { kind: 'api-token.put', token }
   }
