@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 
@@ -95,6 +95,7 @@ function complete(given: z.infer<typeof schema>) {
   const loopbackOnly = given.interfaces.every((name) => name === 'lo')
   return {
     ...given,
+    stateDir: resolve(given.stateDir),
     dhcp: { ...given.dhcp, port: given.dhcp.port ?? (loopbackOnly ? 6767 : 67) },
     tftp: { ...given.tftp, port: given.tftp.port ?? (loopbackOnly ? 6969 : 69) },
   }

@@ -5,14 +5,15 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { bootFiles as bootFilesFor } from './core/boot-file.ts'
 import { autoexecScript } from './core/boot-script.ts'
+import { endedQuarantines } from './core/housekeeping.ts'
 import { loadNetboot, type Netboot } from './netboot.ts'
 import { managementApp } from './serve/api/app.ts'
 import { mintApiToken } from './serve/api/token-text.ts'
 import { autoexecName, loadBootFiles, type BootFileStore } from './serve/boot-files.ts'
 import { startDhcpServer } from './serve/dhcp.ts'
 import { startHttpListener } from './serve/http-listener.ts'
-import { createImageCache } from './serve/image-cache.ts'
-import { openImageFiles } from './serve/image-files.ts'
+import { createImageCache, type ImageCache } from './serve/image-cache.ts'
+import { openImageFiles, type ImageFiles } from './serve/image-files.ts'
 import { makeMetrics, type Metrics } from './serve/metrics.ts'
 import { provisioningApp } from './serve/provisioning.ts'
 import { createRecorder } from './serve/recorder.ts'
@@ -22,12 +23,17 @@ import { startTftpServer } from './serve/tftp.ts'
 import { tftpListener } from './serve/tftp-timeline.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
+import { listening, TaskList } from './task-list.ts'
+import { parseIpv4 } from './values/ipv4.ts'
+import { must } from './values/parse.ts'
 import { epochMs, type EpochMs } from './values/time.ts'
 
 /** A running server. */
 export interface Daemon {
   /** Where the management API answers. */
   readonly managementUrl: string
+  /** Resolves if the server can't go on; whoever started it should stop it and start anew. */
+  readonly broken: Promise<Error>
   /** Takes nothing new, lets what is under way end for a few seconds, closes the database. */
   stop(): Promise<void>
 }
@@ -35,121 +41,37 @@ export interface Daemon {
 const clock = (): EpochMs => epochMs(Date.now())
 const random = (bytes: number): Uint8Array => randomBytes(bytes)
 const drainMs = 5000
-const pruneEveryMs = 3_600_000
+const housekeepingMs = 600_000
 
 /**
- * Builds the clock, the random numbers, the store and the sockets, and starts the tasks in the order
- * in which they need each other. What was started is stopped again if a later one fails.
+ * Builds the clock, the random numbers, the store and the sockets, and starts the tasks in the order in
+ * which they need each other: DHCP comes last, since whoever it answers will ask for all the rest. What
+ * was started is stopped again if a later one fails.
  * @throws Error in words that say what to do
  */
 export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
-  const listeners: { readonly name: string; readonly stop: () => Promise<void> }[] = []
-  const closers: (() => Promise<void> | void)[] = []
-  /** All listeners at once, since each may take its time; then what they lean on, last made first. */
-  const stop = async (): Promise<void> => {
-    await Promise.all(
-      listeners.splice(0).map((listener) =>
-        listener.stop().catch((error: unknown) => {
-          log.error({ err: error }, `${listener.name} did not stop well`)
-        }),
-      ),
-    )
-    for (const close of closers.splice(0).reverse()) await close()
-  }
-  const running = <T extends { stop: (options?: { drainMs?: number }) => Promise<void> }>(
-    name: string,
-    task: T,
-  ): T => {
-    listeners.push({ name, stop: () => task.stop({ drainMs }) })
-    return task
-  }
-
+  const tasks = new TaskList(log)
+  const broken = Promise.withResolvers<Error>()
+  const stopping = new AbortController()
   try {
     const segments = config.interfaces.map(segmentOf)
-    mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
-    const store = openSqliteStore({ path: join(config.stateDir, 'rollcall.db') })
-    closers.push(() => store.close())
-    await keepAdminToken(store, config.stateDir, log)
-    const pruning = setInterval(() => prune(store, config.timeline.keepBoots, log), pruneEveryMs)
-    closers.push(() => clearInterval(pruning))
-
-    const metrics = makeMetrics()
-    const strangers = new Strangers()
-    const netboot = loadNetboot()
-    const imageFiles = await openImageFiles(join(config.stateDir, 'images'))
-    const images = createImageCache({ store, blobPath: imageFiles.path, log })
-    closers.push(() => images.close())
-    await images.ready()
-    const bootFiles = await loadBootFiles({
-      directories: config.bootFiles.directories,
-      firmware: netboot.firmware,
-      autoexec: netboot.scripts.autoexec,
-    })
-    for (const { name } of bootFiles.missing) {
-      log.warn(`no iPXE for ${name} in ${config.bootFiles.directories.join(', ')}`)
-    }
-
-    const app = provisioningApp({
-      store,
-      clock,
-      random,
-      images,
-      bootFiles,
-      scripts: netboot.scripts,
-      log,
-      onStranger: (mac, address) => {
-        strangers.saw({ mac, ...(address === undefined ? {} : { address }) }, clock())
-      },
-    })
-    for (const segment of segments) {
-      const { address } = segment
-      const { port } = config.http
-      const http = running('HTTP', await startHttpListener({ app, address, port }))
-      const httpUrl = `http://${address}:${http.port}`
-      log.info(`provisioning on ${httpUrl} (${segment.interface})`)
-      const tasks = { config, segment, httpUrl, store, metrics, log, netboot, bootFiles, strangers }
-      if (config.tftp.enabled) running('TFTP', await startTftp(tasks))
-      if (config.dhcp.enabled) running('DHCP', await startDhcp(tasks))
-    }
-
-    let ready = false
-    const stopping = new AbortController()
-    const management = running(
-      'management',
-      await startHttpListener({
-        app: managementApp({
-          store,
-          clock,
-          random,
-          imageFiles,
-          version: version(),
-          metrics: {
-            contentType: metrics.registry.contentType,
-            metrics: () => metrics.registry.metrics(),
-          },
-          strangers: () => strangers.list(),
-          ready: () => ready,
-          stopping: stopping.signal,
-          log,
-        }),
-        ...config.management,
-        // An image may take long to upload, and then long to reach a slow disk.
-        requestTimeout: 0,
-        idleTimeout: 0,
-      }),
-    )
+    const ground = await layGround(config, segments, tasks, log, broken.resolve)
+    let isReady = false
+    const management = await startManagement(ground, tasks, stopping.signal, () => isReady)
+    await startProvisioning(ground, segments, tasks)
+    isReady = true
     const managementUrl = `http://${config.management.address}:${management.port}`
-    ready = true
     log.info(`ready; management on ${managementUrl}`)
     return {
       managementUrl,
+      broken: broken.promise,
       stop: () => {
         stopping.abort() // event streams never end by themselves
-        return stop()
+        return tasks.stop(drainMs)
       },
     }
   } catch (error) {
-    await stop()
+    await tasks.stop(drainMs)
     throw error
   }
 }
@@ -161,52 +83,157 @@ function segmentOf(name: string): Segment {
   return found.value
 }
 
-interface Tasks {
+/** What every task leans on. */
+interface Ground {
   readonly config: Config
-  readonly segment: Segment
-  readonly httpUrl: string
+  readonly log: Logger
   readonly store: Store
   readonly metrics: Metrics
-  readonly log: Logger
-  readonly netboot: Netboot
-  readonly bootFiles: BootFileStore
   readonly strangers: Strangers
+  readonly netboot: Netboot
+  readonly imageFiles: ImageFiles
+  readonly images: ImageCache
+  readonly bootFiles: BootFileStore
 }
 
-async function startDhcp(tasks: Tasks) {
-  const { config, segment, netboot, bootFiles } = tasks
-  const dhcp = await startDhcpServer({
-    ...tasks,
-    port: config.dhcp.port,
-    bootFiles: bootFilesFor(netboot.firmware, bootFiles.names()),
+async function layGround(
+  config: Config,
+  segments: readonly Segment[],
+  tasks: TaskList,
+  log: Logger,
+  onBroken: (error: Error) => void,
+): Promise<Ground> {
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
+  const store = openSqliteStore({
+    path: join(config.stateDir, 'rollcall.db'),
+    own: new Set(segments.map(({ address }) => must(parseIpv4(address)))),
+    onBroken,
+  })
+  tasks.closeAfter(() => store.close())
+  await keepAdminToken(store, config.stateDir, log)
+  const { keepBoots } = config.timeline
+  const housekeeping = setInterval(() => keepHouse(store, keepBoots, log), housekeepingMs)
+  tasks.closeAfter(() => clearInterval(housekeeping))
+
+  const strangers = new Strangers()
+  const forget = store.subscribe((change) => {
+    if (change.kind === 'machine.put')
+      change.machine.macs.forEach((mac) => strangers.registered(mac))
+  })
+  tasks.closeAfter(forget)
+
+  const netboot = loadNetboot()
+  const imageFiles = await openImageFiles(join(config.stateDir, 'images'))
+  // Large images take long to read. Nobody waits for that but the machines that want them.
+  const images = createImageCache({ store, blobPath: imageFiles.path, log })
+  tasks.closeAfter(() => images.close())
+  const { directories } = config.bootFiles
+  const { firmware, scripts } = netboot
+  const bootFiles = await loadBootFiles({ directories, firmware, autoexec: scripts.autoexec })
+  for (const { name } of bootFiles.missing) {
+    log.warn(`no iPXE for ${name} in ${directories.join(', ')}`)
+  }
+  const metrics = makeMetrics()
+  return { config, log, store, metrics, strangers, netboot, imageFiles, images, bootFiles }
+}
+
+function startManagement(
+  { config, log, store, metrics, strangers, imageFiles }: Ground,
+  tasks: TaskList,
+  stopping: AbortSignal,
+  ready: () => boolean,
+) {
+  const { registry } = metrics
+  const app = managementApp({
+    store,
     clock,
     random,
+    imageFiles,
+    version: version(),
+    metrics: { contentType: registry.contentType, metrics: () => registry.metrics() },
+    strangers: () => strangers.list(),
+    ready,
+    stopping,
+    log,
   })
-  tasks.log.info(`DHCP on ${segment.interface}, ${segment.address}:${dhcp.port}`)
-  return dhcp
+  return listening('the management API', 'management.port', async () =>
+    tasks.add(
+      'management',
+      await startHttpListener({
+        app,
+        ...config.management,
+        // An image may take long to upload, and then long to reach a slow disk.
+        requestTimeout: 0,
+        idleTimeout: 0,
+      }),
+    ),
+  )
 }
 
-async function startTftp({
-  config,
-  segment,
-  httpUrl,
-  store,
-  metrics,
-  log,
-  netboot,
-  bootFiles,
-}: Tasks) {
-  const { address } = segment
+async function startProvisioning(
+  ground: Ground,
+  segments: readonly Segment[],
+  tasks: TaskList,
+): Promise<void> {
+  const { config, log, store, strangers, netboot, images, bootFiles } = ground
+  const app = provisioningApp({
+    store,
+    clock,
+    random,
+    images,
+    bootFiles,
+    scripts: netboot.scripts,
+    log,
+    onStranger: (mac, address) => {
+      strangers.saw({ mac, ...(address === undefined ? {} : { address }) }, clock())
+    },
+  })
+  const served: { readonly segment: Segment; readonly httpUrl: string }[] = []
+  for (const segment of segments) {
+    const { address } = segment
+    const http = await listening(`HTTP on ${segment.interface}`, 'http.port', () =>
+      startHttpListener({ app, address, port: config.http.port }),
+    )
+    tasks.add('HTTP', http)
+    const httpUrl = `http://${address}:${http.port}`
+    log.info(`provisioning on ${httpUrl} (${segment.interface})`)
+    if (config.tftp.enabled) tasks.add('TFTP', await startTftp(ground, segment, httpUrl))
+    served.push({ segment, httpUrl })
+  }
+  if (!config.dhcp.enabled) return
+  for (const { segment, httpUrl } of served) {
+    const dhcp = await startDhcpServer({
+      ...ground,
+      segment,
+      httpUrl,
+      port: config.dhcp.port,
+      bootFiles: bootFilesFor(netboot.firmware, bootFiles.names()),
+      clock,
+      random,
+    })
+    tasks.add('DHCP', dhcp)
+    log.info(`DHCP on ${segment.interface}, ${segment.address}:${dhcp.port}`)
+  }
+}
+
+async function startTftp(
+  { config, store, metrics, log, netboot, bootFiles }: Ground,
+  { interface: device, address }: Segment,
+  httpUrl: string,
+) {
   const autoexec = Buffer.from(autoexecScript(netboot.scripts.autoexec, { url: httpUrl }))
   const recorder = createRecorder({ store, clock, random, log })
-  const tftp = await startTftpServer({
-    address,
-    port: config.tftp.port,
-    files: (name) => (name === autoexecName ? autoexec : bootFiles.get(name)),
-    clock,
-    onEvent: tftpListener(recorder, metrics),
-  })
-  log.info(`TFTP on ${segment.interface}, ${address}:${tftp.port}`)
+  const tftp = await listening(`TFTP on ${device}`, 'tftp.port', () =>
+    startTftpServer({
+      address,
+      port: config.tftp.port,
+      files: (name) => (name === autoexecName ? autoexec : bootFiles.get(name)),
+      clock,
+      onEvent: tftpListener(recorder, metrics),
+      onDrop: (reason) => metrics.tftpDropped.inc({ reason }),
+    }),
+  )
+  log.info(`TFTP on ${device}, ${address}:${tftp.port}`)
   return tftp
 }
 
@@ -221,10 +248,14 @@ async function keepAdminToken(store: Store, stateDir: string, log: Logger): Prom
   log.info(`the first API token is in ${path}`)
 }
 
-function prune(store: Store, keepBoots: number, log: Logger): void {
-  store.prune(keepBoots).then(
-    (removed) => removed > 0 && log.info(`forgot ${removed} old boots`),
-    (error: unknown) => log.error({ err: error }, 'old boots could not be removed'),
+function keepHouse(store: Store, keepBoots: number, log: Logger): void {
+  const ended = store.update((facts) => ({
+    changes: endedQuarantines(facts, clock()),
+    result: undefined,
+  }))
+  Promise.all([store.prune(keepBoots), ended]).then(
+    ([removed]) => removed > 0 && log.info(`forgot ${removed} old boots`),
+    (error: unknown) => log.error({ err: error }, 'the housekeeping failed'),
   )
 }
 

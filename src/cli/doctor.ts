@@ -31,7 +31,7 @@ export function doctorCommand(program: Command): void {
         const ports = portsOf(config, segments)
         findings.push(
           ...interfaces(segments),
-          stateDir(config.stateDir),
+          ...stateDir(config.stateDir),
           ...bootFiles(loadNetboot().firmware, config.bootFiles.directories),
           ...(await Promise.all(ports.map((port) => portFree(port, server.isRunning)))),
           ...server.findings,

@@ -114,7 +114,7 @@ export function holderOf(
 }
 
 /** Names both addresses, since a NIC that is missing in the inventory is the usual reason. */
-export function foreignAddress(source: Ipv4 | undefined, addresses: readonly Ipv4[]): string {
+function foreignAddress(source: Ipv4 | undefined, addresses: readonly Ipv4[]): string {
   const held = addresses.length === 0 ? 'no address' : addresses.map(formatIpv4).join(', ')
   const from = source === undefined ? 'an unknown address' : formatIpv4(source)
   return `asked from ${from}, but the machine holds ${held}`

@@ -43,7 +43,9 @@ function addressProblem(address: Ipv4, facts: InventoryFacts): string | undefine
   if (subnet === undefined) {
     return `${formatIpv4(address)} is in no subnet: add its subnet first`
   }
-  return unusable(subnet, address)
+  return facts.isOwn(address)
+    ? `${formatIpv4(address)} is this server's own address`
+    : unusable(subnet, address)
 }
 
 /** Why no machine can have this address in this subnet; undefined when one can. */

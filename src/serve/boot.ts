@@ -6,6 +6,7 @@ import {
   scriptFor,
   type ScriptAnswer,
   type ScriptBodies,
+  buildArchs,
 } from '../core/boot-script.ts'
 import { StoreError, type Store } from '../store/store.ts'
 import { bootId, seedKey } from '../values/ids.ts'
@@ -46,7 +47,8 @@ export function bootRoutes(deps: BootDeps): Hono {
     if (c.req.method === 'HEAD') return script(c, '')
 
     const { peer: source, base } = connectionOf(c)
-    const buildArch = c.req.query('arch')
+    const said = c.req.query('arch')
+    const buildArch = buildArchs.find((arch) => arch === said)
     const ask = { mac: mac.value, source, ...(buildArch ? { buildArch } : {}) }
     const now = clock()
     const seed = seedKey(random(16))

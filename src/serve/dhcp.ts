@@ -9,7 +9,7 @@ import { bootId } from '../values/ids.ts'
 import { formatIpv4, parseIpv4 } from '../values/ipv4.ts'
 import { must } from '../values/parse.ts'
 import type { EpochMs } from '../values/time.ts'
-import { option } from '../wire/dhcp-options.ts'
+import { option, readLeniently } from '../wire/dhcp-options.ts'
 import {
   DhcpDecodeError,
   decodeDhcp,
@@ -43,6 +43,8 @@ export interface DhcpServer {
 }
 
 const clientPort = 68
+/** No client sends more than an Ethernet frame holds; what is longer was made to keep us busy. */
+const largestRequest = 4096
 /** A storm of 5,000 machines may arrive while one commit is being written. */
 const receiveBuffer = 4 << 20
 
@@ -60,6 +62,10 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
   async function serve(bytes: Uint8Array, from: RemoteInfo): Promise<void> {
     metrics.dhcpReceived.inc()
     const now = clock()
+    if (bytes.length > largestRequest) {
+      metrics.dhcpFailed.inc({ reason: 'oversized' })
+      return
+    }
     const message = decodeDhcp(bytes)
     const context = {
       server,
@@ -78,7 +84,7 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
       return
     }
     const { reply, to, type } = decision
-    const maxSize = largestReply(option.maxMessageSize.read(message.options))
+    const maxSize = largestReply(readLeniently(option.maxMessageSize, message.options))
     await send(encodeDhcp(reply, { maxSize }), endpoint(to, from))
     metrics.dhcpSent.inc({ type })
     log.debug({ type, mac: mac(reply), address: formatIpv4(reply.yiaddr) }, 'DHCP reply')

@@ -9,7 +9,7 @@ export interface Metrics {
   readonly dhcpFailed: Counter<'reason'>
   readonly tftpTransfers: Counter<'outcome'>
   readonly tftpBytes: Counter
-  readonly httpRequests: Counter<'listener' | 'status'>
+  readonly tftpDropped: Counter<'reason'>
   readonly commitSeconds: Histogram
 }
 
@@ -37,7 +37,9 @@ export function makeMetrics(): Metrics {
       'outcome',
     ]),
     tftpBytes: counter('tftp_sent_bytes_total', 'Octets of files sent over TFTP', []),
-    httpRequests: counter('http_requests_total', 'HTTP requests answered', ['listener', 'status']),
+    tftpDropped: counter('tftp_dropped_total', 'TFTP packets that led to nothing, by reason', [
+      'reason',
+    ]),
     commitSeconds: new Histogram({
       name: 'rollcall_dhcp_decision_seconds',
       help: 'From a DHCP message received to its change on the disk',

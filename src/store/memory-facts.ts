@@ -46,9 +46,16 @@ export class MemoryFacts implements Facts {
   /** Networks by base address for each prefix in use: a look-up costs one step a prefix. */
   #networks = new Map<number, Map<number, Subnet>>()
 
+  readonly #own: ReadonlySet<Ipv4>
+
+  /** @param own this server's addresses */
+  constructor(own: ReadonlySet<Ipv4> = new Set()) {
+    this.#own = own
+  }
+
   readonly #use: AddressUse = {
     leaseByAddress: (address) => this.#leaseByAddress.get(address),
-    isReserved: (address) => this.#byAddress.has(address),
+    isReserved: (address) => this.#byAddress.has(address) || this.#own.has(address),
     quarantinedUntil: (address) => this.#quarantine.get(address),
     quarantined: () => this.#quarantine.keys(),
   }
@@ -62,9 +69,11 @@ export class MemoryFacts implements Facts {
   readonly machines = () => this.#machines.values()
   readonly subnet = (name: SubnetName) => this.#subnets.get(name)
   readonly subnets = () => this.#subnets.values()
+  readonly isOwn = (address: Ipv4) => this.#own.has(address)
   readonly lease = (subnet: SubnetName, mac: Mac) => this.#leases.get(leaseKey(subnet, mac))
   readonly leaseByAddress = (address: Ipv4) => this.#leaseByAddress.get(address)
   readonly leases = () => this.#leases.values()
+  readonly quarantine = () => this.#quarantine
   readonly quarantinedUntil = (address: Ipv4) => this.#quarantine.get(address)
   readonly latestBoot = (machine: MachineId) => this.#boots.get(machine)
   readonly bootBySeed = (seed: SeedDigest) => this.#bootBySeed.get(seed)
@@ -115,6 +124,10 @@ export class MemoryFacts implements Facts {
       case 'quarantine.put':
         this.#quarantine.set(change.quarantine.address, change.quarantine.until)
         return
+      case 'quarantine.delete':
+        this.#quarantine.delete(change.address)
+        this.#poolOf(change.address)?.freed(change.address)
+        return
       case 'boot.put':
         return this.#putBoot(change.boot)
       case 'event.add':
@@ -137,15 +150,6 @@ export class MemoryFacts implements Facts {
         this.#tokens.delete(change.id)
         if (token) this.#tokenByDigest.delete(token.digest)
       }
-    }
-  }
-
-  /** Forgets quarantines that are over. */
-  forgetQuarantine(now: EpochMs): void {
-    for (const [address, until] of this.#quarantine) {
-      if (until > now) continue
-      this.#quarantine.delete(address)
-      this.#poolOf(address)?.freed(address)
     }
   }
 
@@ -226,7 +230,6 @@ export class MemoryFacts implements Facts {
 
   #putBoot(boot: Boot): void {
     const before = this.#boots.get(boot.machine)
-    if (before && before.id > boot.id) return
     if (before?.issued && before.issued.seed !== boot.issued?.seed) {
       this.#bootBySeed.delete(before.issued.seed)
     }

@@ -7,6 +7,8 @@ import {
 } from '../values/ipv4.ts'
 import { type SmbiosUuid, smbiosUuidFromBytes } from '../values/uuid.ts'
 import {
+  type DhcpOptions,
+  type OptionCodec,
   address,
   addresses,
   codec,
@@ -171,6 +173,19 @@ const classlessRoutes: Shape<readonly ClasslessRoute[]> = {
       ]),
     )
   },
+}
+
+/**
+ * For options that only describe a client: one that is malformed counts as absent, for a machine must
+ * not stay down because its firmware miscounts its UUID.
+ */
+export function readLeniently<T>(codec: OptionCodec<T>, options: DhcpOptions): T | undefined {
+  try {
+    return codec.read(options)
+  } catch (error) {
+    if (error instanceof DhcpDecodeError) return undefined
+    throw error
+  }
 }
 
 /** Every option that we read or write by meaning. The rest stay octets, and survive. */

@@ -34,6 +34,19 @@ export const checkedBy = (
     return problem === undefined ? accepted(text) : refused(problem)
   }, openapi)
 
+/**
+ * An object whose other fields are refused, in words that say which there are.
+ *
+ * @param what "a machine", for the words
+ */
+export const fieldsOf = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys'
+        ? `is not a field of ${what}: it has ${Object.keys(shape).join(', ')}`
+        : undefined,
+  })
+
 export const hostname = parsedBy(parseHostname, {
   example: 'worker-1',
   description: 'a Kubernetes node name of at most 64 characters',

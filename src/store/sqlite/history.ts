@@ -27,12 +27,14 @@ export function historyReader(database: Database) {
       `${columns} WHERE machine = @machine AND seq > @after ORDER BY seq LIMIT @limit`,
     ),
   }
-  const surplus = database.prepare<[number]>(`
-    DELETE FROM boots WHERE id IN (
-      SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY machine ORDER BY id DESC) AS age FROM boots
-      ) WHERE age > ?)`)
-  const orphans = database.prepare('DELETE FROM events WHERE boot NOT IN (SELECT id FROM boots)')
+  const crowded = database
+    .prepare<[number], string>('SELECT machine FROM boots GROUP BY machine HAVING count(*) > ?')
+    .pluck()
+  const older = 'SELECT id FROM boots WHERE machine = ? ORDER BY id DESC LIMIT -1 OFFSET ?'
+  const dropEvents = database.prepare<[string, number]>(
+    `DELETE FROM events WHERE boot IN (${older})`,
+  )
+  const dropBoots = database.prepare<[string, number]>(`DELETE FROM boots WHERE id IN (${older})`)
 
   return {
     boot: (id: BootId): Boot | undefined => {
@@ -51,9 +53,16 @@ export function historyReader(database: Database) {
         .map((row) => ({ ...row, event: JSON.parse(row.event) as BootEvent }))
     },
 
-    prune: database.transaction((keepBoots: number): number => {
-      const removed = surplus.run(keepBoots).changes
-      if (removed > 0) orphans.run()
+    /** Machines that have more boots than that. One pass over an index, also with 100,000 machines. */
+    crowded: (keepBoots: number): readonly string[] => crowded.all(keepBoots),
+
+    /** @returns how many boots were removed */
+    prune: database.transaction((machines: readonly string[], keepBoots: number): number => {
+      let removed = 0
+      for (const machine of machines) {
+        dropEvents.run(machine, keepBoots)
+        removed += dropBoots.run(machine, keepBoots).changes
+      }
       return removed
     }),
   }

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StoreError } from '../store.ts'
 import { migrations } from './migrations.ts'
@@ -15,6 +16,7 @@ export function openDatabase(path: string): Database {
     // FULL: with NORMAL, WAL may lose the last commits when the power goes.
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
+    if (path !== ':memory:') chmodSync(path, 0o600) // it holds what cloud-config holds
     migrate(database, path)
     return database
   } catch (error) {

@@ -1,11 +1,12 @@
 import type { Database } from 'better-sqlite3'
 import type { Change } from '../../core/change.ts'
 import type { Lease } from '../../core/lease.ts'
+import type { Ipv4 } from '../../values/ipv4.ts'
 import { MemoryFacts } from '../memory-facts.ts'
 
 /** Builds the facts from the disk by the very changes that made them. */
-export function readFacts(database: Database): MemoryFacts {
-  const facts = new MemoryFacts()
+export function readFacts(database: Database, own: ReadonlySet<Ipv4>): MemoryFacts {
+  const facts = new MemoryFacts(own)
   for (const change of storedChanges(database)) facts.apply(change)
   return facts
 }
