@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -24,6 +24,7 @@ import { tftpListener } from './serve/tftp-timeline.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { listening, TaskList } from './task-list.ts'
+import { version } from './version.ts'
 import { parseIpv4 } from './values/ipv4.ts'
 import { must } from './values/parse.ts'
 import { epochMs, type EpochMs } from './values/time.ts'
@@ -257,9 +258,4 @@ function keepHouse(store: Store, keepBoots: number, log: Logger): void {
     ([removed]) => removed > 0 && log.info(`forgot ${removed} old boots`),
     (error: unknown) => log.error({ err: error }, 'the housekeeping failed'),
   )
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
