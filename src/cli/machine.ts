@@ -108,7 +108,7 @@ export function machineCommands(program: Command): void {
       print(`machine ${name} removed\n`)
       for (const { address, mac, expires } of await heldBy(client, macs)) {
         print(
-          `${mac} may go on using ${address} until ${localTime(expires)}; it is given to nobody else before\n`,
+          `${mac} may use ${address} until ${localTime(expires)}, and nobody else gets it before; rollcall lease remove ${address} frees it now\n`,
         )
       }
     })

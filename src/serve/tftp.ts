@@ -112,11 +112,13 @@ export async function startTftpServer({
     begun += 1
     const which = { peer, file, transfer: begun }
     onEvent({ kind: 'started', ...which, size: grant.content.length, blockSize, windowSize })
-    const finished = task.done.then((report) => {
+    const finish = async (): Promise<void> => {
+      const report = await task.done
       places.release(peer, task)
       unfinished.delete(finished)
       onEvent(endEvent(which, report))
-    })
+    }
+    const finished = finish()
     unfinished.add(finished)
   }
 

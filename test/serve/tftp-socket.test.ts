@@ -69,10 +69,10 @@ test('there is nobody to answer at port 0', () => {
 test('a packet that the system refuses to send is lost, and told so', async () => {
   const socket = await openSocket('127.0.0.1', 0)
   closing.push(() => socket.close())
-  const lost = Promise.withResolvers<void>()
+  const lost = Promise.withResolvers<string>()
   // Without SO_BROADCAST, connect and send fail with EACCES; from loopback, with EINVAL or ENETUNREACH.
-  send(socket, error(0), { address: ip('255.255.255.255'), port: 9 }, lost.resolve)
-  await lost.promise
+  send(socket, error(0), { address: ip('255.255.255.255'), port: 9 }, () => lost.resolve('lost'))
+  expect(await lost.promise).toBe('lost')
 })
 
 test.each([0, 65_536, 9])('no send throws: port %i, on a socket that is closed', async (port) => {
