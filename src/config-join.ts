@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import type { Cluster } from './core/documents/join.ts'
 import { evidenceKinds, type Group } from './core/group.ts'
+import type { ClusterConfig } from './serve/kubernetes/tasks.ts'
 import { labelKeyProblem, labelValueProblem } from './core/inventory-fields.ts'
 import { parseNetwork, type Ipv4Network } from './values/ipv4.ts'
 import { seconds } from './values/time.ts'
@@ -64,10 +65,34 @@ export const joinSchema = z
     }
   })
 
+const apiServer = z.url({ protocol: /^https$/, error: 'write it like https://192.0.2.10:6443' })
+
 export const clusterSchema = z.strictObject({
-  server: z.url({ protocol: /^https$/, error: 'write it like https://192.0.2.10:6443' }),
+  server: apiServer,
   caFile: z.string().min(1),
+  kubeconfig: z.string().min(1).optional(),
+  apiServers: z.array(apiServer).min(1).optional(),
+  instance: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'take a-z, 0-9 and hyphens')
+    .default('rollcall'),
+  wrongRequests: z.enum(['leave-alone', 'deny']).default('leave-alone'),
+  readyWithinSeconds: z.int().min(60).max(86_400).default(900),
 })
+
+/**
+ * How this server reaches the cluster: by its kubeconfig, or, where tokens are to be minted and there is
+ * none, by the account of the pod that it runs in. With stored tokens alone it has no business there.
+ */
+export function clusterAccess(
+  cluster: z.infer<typeof clusterSchema> | undefined,
+  groups: readonly Group[],
+): ClusterConfig | undefined {
+  const mints = groups.some(({ token }) => token === 'minted')
+  if (cluster === undefined || (cluster.kubeconfig === undefined && !mints)) return undefined
+  const { kubeconfig, apiServers: servers, instance, wrongRequests, readyWithinSeconds } = cluster
+  return { kubeconfig, servers, instance, wrongRequests, readyWithin: seconds(readyWithinSeconds) }
+}
 
 /** What the core decides with. The first group that fits a machine counts. */
 export const joinGroups = ({ groups }: z.infer<typeof joinSchema>): readonly Group[] =>

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { clusterSchema, joinSchema, network } from './config-join.ts'
@@ -119,14 +119,12 @@ export function parseConfig(text: string, name: string): Config {
   throw new ConfigError(lines.join('\n'))
 }
 
-/** JSON Schema of the configuration file, for editors. */
-export const configJsonSchema = (): unknown => z.toJSONSchema(keys, { io: 'input' })
-
 /** High ports on loopback, so that trying it needs no root; the well-known ones for real machines. */
 function complete(given: z.infer<typeof schema>) {
   const loopbackOnly = given.interfaces.every((name) => name === 'lo')
   return {
     ...given,
+    stateDir: resolve(given.stateDir),
     dhcp: { ...given.dhcp, port: given.dhcp.port ?? (loopbackOnly ? 6767 : 67) },
     tftp: { ...given.tftp, port: given.tftp.port ?? (loopbackOnly ? 6969 : 69) },
   }

@@ -1,25 +1,28 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { joinGroups, readCluster } from './config-join.ts'
+import { clusterAccess, joinGroups, readCluster } from './config-join.ts'
 import type { Config } from './config.ts'
 import { bootFiles as bootFilesFor } from './core/boot-file.ts'
 import { autoexecScript } from './core/boot-script.ts'
+import type { Cluster } from './core/documents/join.ts'
+import type { Group } from './core/group.ts'
+import { endedQuarantines } from './core/housekeeping.ts'
 import { loadNetboot, type Netboot } from './netboot.ts'
 import { managementApp } from './serve/api/app.ts'
 import { mintApiToken } from './serve/api/token-text.ts'
 import { autoexecName, loadBootFiles, type BootFileStore } from './serve/boot-files.ts'
-import { startDhcpServer } from './serve/dhcp.ts'
-import type { Segment } from './serve/dhcp-socket.ts'
 import { proxiedConnection } from './serve/connection.ts'
+import { startDhcpServer } from './serve/dhcp.ts'
 import { startHttpListener } from './serve/http-listener.ts'
-import { createImageCache } from './serve/image-cache.ts'
-import { openImageFiles } from './serve/image-files.ts'
+import { createImageCache, type ImageCache } from './serve/image-cache.ts'
+import { openImageFiles, type ImageFiles } from './serve/image-files.ts'
+import { startCluster } from './serve/kubernetes/tasks.ts'
 import { makeMetrics, type Metrics } from './serve/metrics.ts'
 import { provisioningApp } from './serve/provisioning.ts'
 import { createRecorder } from './serve/recorder.ts'
-import { findSegments } from './serve/segments.ts'
+import { findSegment, type Segment } from './serve/segments.ts'
 import { Strangers } from './serve/strangers.ts'
 import { startTftpServer } from './serve/tftp.ts'
 import { tftpListener } from './serve/tftp-timeline.ts'
@@ -27,12 +30,18 @@ import { startTokenKeeper } from './serve/token-keeper.ts'
 import { vaultFromFiles } from './store/key-file.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
+import { listening, TaskList } from './task-list.ts'
+import { version } from './version.ts'
+import { parseIpv4 } from './values/ipv4.ts'
+import { must } from './values/parse.ts'
 import { epochMs, type EpochMs } from './values/time.ts'
 
 /** A running server. */
 export interface Daemon {
   /** Where the management API answers. */
   readonly managementUrl: string
+  /** Resolves if the server can't go on; whoever started it should stop it and start anew. */
+  readonly broken: Promise<Error>
   /** Takes nothing new, lets what is under way end for a few seconds, closes the database. */
   stop(): Promise<void>
 }
@@ -40,172 +49,227 @@ export interface Daemon {
 const clock = (): EpochMs => epochMs(Date.now())
 const random = (bytes: number): Uint8Array => randomBytes(bytes)
 const drainMs = 5000
-const pruneEveryMs = 3_600_000
+const housekeepingMs = 600_000
 
 /**
- * Builds the clock, the random numbers, the store and the sockets, and starts the tasks in the order
- * in which they need each other. What was started is stopped again if a later one fails.
+ * Builds the clock, the random numbers, the store and the sockets, and starts the tasks in the order in
+ * which they need each other: DHCP comes last, since whoever it answers will ask for all the rest. What
+ * was started is stopped again if a later one fails.
  * @throws Error in words that say what to do
  */
 export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
-  const started: { readonly name: string; readonly stop: () => Promise<void> | void }[] = []
-  const stop = async (): Promise<void> => {
-    for (const task of started.splice(0).reverse()) {
-      await Promise.resolve(task.stop()).catch((error: unknown) =>
-        log.error({ err: error }, `${task.name} did not stop well`),
-      )
-    }
-  }
-  const running = <T extends { stop: (options?: { drainMs?: number }) => Promise<void> }>(
-    name: string,
-    task: T,
-  ): T => {
-    started.push({ name, stop: () => task.stop({ drainMs }) })
-    return task
-  }
-
+  const tasks = new TaskList(log)
+  const broken = Promise.withResolvers<Error>()
+  const stopping = new AbortController()
   try {
-    const segments = findSegments(config.interfaces)
-    mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
-    const store = openSqliteStore({ path: join(config.stateDir, 'rollcall.db') })
-    started.push({ name: 'store', stop: () => store.close() })
-    await keepAdminToken(store, config.stateDir, log)
-    const pruning = setInterval(() => prune(store, config.timeline.keepBoots, log), pruneEveryMs)
-    started.push({ name: 'pruning', stop: () => clearInterval(pruning) })
-
-    const groups = joinGroups(config.join)
-    const cluster = config.cluster && readCluster(config.cluster)
-    const vault = vaultFromFiles(config.secrets, process.env['CREDENTIALS_DIRECTORY'], random)
-    const isNeeded = groups.some(({ token }) => token !== 'none')
-    const keeper = await startTokenKeeper({ store, clock, vault, isNeeded, log })
-    started.push({ name: 'tokens', stop: keeper.stop })
-
-    const metrics = makeMetrics()
-    const strangers = new Strangers()
-    const netboot = loadNetboot()
-    const imageFiles = await openImageFiles(join(config.stateDir, 'images'))
-    const images = createImageCache({ store, blobPath: imageFiles.path, log })
-    started.push({ name: 'images', stop: () => images.close() })
-    await images.ready()
-    const bootFiles = await loadBootFiles({
-      directories: config.bootFiles.directories,
-      firmware: netboot.firmware,
-      autoexec: netboot.scripts.autoexec,
-    })
-    for (const { name } of bootFiles.missing) {
-      log.warn(`no iPXE for ${name} in ${config.bootFiles.directories.join(', ')}`)
+    const segments = config.interfaces.map(segmentOf)
+    const ground = await layGround(config, segments, tasks, log, broken.resolve)
+    let isReady = false
+    if (ground.access) {
+      const { access: config, groups, vault } = ground
+      tasks.add('cluster', startCluster({ ...ground, config, groups, vault, clock, random }))
     }
-
-    const app = provisioningApp({
-      store,
-      clock,
-      random,
-      images,
-      bootFiles,
-      scripts: netboot.scripts,
-      log,
-      metrics,
-      join: { groups, cluster, vault },
-      connectionOf: proxiedConnection(config.http.trustedProxies),
-      onStranger: (mac, address) => {
-        strangers.saw({ mac, ...(address === undefined ? {} : { address }) }, clock())
-      },
-    })
-    for (const segment of segments) {
-      const { address } = segment
-      const { port } = config.http
-      const http = running('HTTP', await startHttpListener({ app, address, port }))
-      const httpUrl = `http://${address}:${http.port}`
-      log.info(`provisioning on ${httpUrl} (${segment.interface})`)
-      const tasks = { config, segment, httpUrl, store, metrics, log, netboot, bootFiles, strangers }
-      if (config.tftp.enabled) running('TFTP', await startTftp(tasks))
-      if (config.dhcp.enabled) running('DHCP', await startDhcp(tasks))
-    }
-
-    let ready = false
-    const stopping = new AbortController()
-    const management = running(
-      'management',
-      await startHttpListener({
-        app: managementApp({
-          store,
-          clock,
-          random,
-          imageFiles,
-          version: version(),
-          metrics: {
-            contentType: metrics.registry.contentType,
-            metrics: () => metrics.registry.metrics(),
-          },
-          strangers: () => strangers.list(),
-          groups,
-          vault,
-          ready: () => ready,
-          stopping: stopping.signal,
-          log,
-        }),
-        ...config.management,
-        requestTimeout: 0, // an image may take long to upload
-      }),
-    )
-    started.push({ name: 'event streams', stop: () => stopping.abort() })
+    const management = await startManagement(ground, tasks, stopping.signal, () => isReady)
+    await startProvisioning(ground, segments, tasks)
+    isReady = true
     const managementUrl = `http://${config.management.address}:${management.port}`
-    ready = true
     log.info(`ready; management on ${managementUrl}`)
-    return { managementUrl, stop }
+    return {
+      managementUrl,
+      broken: broken.promise,
+      stop: () => {
+        stopping.abort() // event streams never end by themselves
+        return tasks.stop(drainMs)
+      },
+    }
   } catch (error) {
-    await stop()
+    await tasks.stop(drainMs)
     throw error
   }
 }
 
-interface Tasks {
+/** @throws Error that names the interface */
+function segmentOf(name: string): Segment {
+  const found = findSegment(name)
+  if (!found.ok) throw new Error(found.problem)
+  return found.value
+}
+
+/** What every task leans on. */
+interface Ground {
   readonly config: Config
-  readonly segment: Segment
-  readonly httpUrl: string
+  readonly log: Logger
   readonly store: Store
   readonly metrics: Metrics
-  readonly log: Logger
-  readonly netboot: Netboot
-  readonly bootFiles: BootFileStore
   readonly strangers: Strangers
+  readonly netboot: Netboot
+  readonly imageFiles: ImageFiles
+  readonly images: ImageCache
+  readonly bootFiles: BootFileStore
+  readonly groups: readonly Group[]
+  /** What kubelets are told of the cluster. */
+  readonly cluster: Cluster | undefined
+  /** How this server itself reaches it; undefined where it has no business there. */
+  readonly access: ReturnType<typeof clusterAccess>
+  readonly vault: ReturnType<typeof vaultFromFiles>
 }
 
-async function startDhcp(tasks: Tasks) {
-  const { config, segment, netboot, bootFiles } = tasks
-  const dhcp = await startDhcpServer({
-    ...tasks,
-    port: config.dhcp.port,
-    relays: config.dhcp.relays,
-    bootFiles: bootFilesFor(netboot.firmware, bootFiles.names()),
+async function layGround(
+  config: Config,
+  segments: readonly Segment[],
+  tasks: TaskList,
+  log: Logger,
+  onBroken: (error: Error) => void,
+): Promise<Ground> {
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 })
+  const store = openSqliteStore({
+    path: join(config.stateDir, 'rollcall.db'),
+    own: new Set(segments.map(({ address }) => must(parseIpv4(address)))),
+    onBroken,
+  })
+  tasks.closeAfter(() => store.close())
+  await keepAdminToken(store, config.stateDir, log)
+  const { keepBoots } = config.timeline
+  const housekeeping = setInterval(() => keepHouse(store, keepBoots, log), housekeepingMs)
+  tasks.closeAfter(() => clearInterval(housekeeping))
+
+  const groups = joinGroups(config.join)
+  const cluster = config.cluster && readCluster(config.cluster)
+  const access = clusterAccess(config.cluster, groups)
+  const vault = vaultFromFiles(config.secrets, process.env['CREDENTIALS_DIRECTORY'], random)
+  const isNeeded = groups.some(({ token }) => token !== 'none')
+  const keeper = await startTokenKeeper({ store, clock, vault, isNeeded, log })
+  tasks.closeAfter(keeper.stop)
+
+  const strangers = new Strangers()
+  const forget = store.subscribe((change) => {
+    if (change.kind === 'machine.put')
+      change.machine.macs.forEach((mac) => strangers.registered(mac))
+  })
+  tasks.closeAfter(forget)
+
+  const netboot = loadNetboot()
+  const imageFiles = await openImageFiles(join(config.stateDir, 'images'))
+  // Large images take long to read. Nobody waits for that but the machines that want them.
+  const images = createImageCache({ store, blobPath: imageFiles.path, log })
+  tasks.closeAfter(() => images.close())
+  const { directories } = config.bootFiles
+  const { firmware, scripts } = netboot
+  const bootFiles = await loadBootFiles({ directories, firmware, autoexec: scripts.autoexec })
+  for (const { name } of bootFiles.missing) {
+    log.warn(`no iPXE for ${name} in ${directories.join(', ')}`)
+  }
+  const metrics = makeMetrics()
+  return {
+    ...{ config, log, store, metrics, strangers, netboot, imageFiles, images, bootFiles },
+    ...{ groups, cluster, access, vault },
+  }
+}
+
+function startManagement(
+  { config, log, store, metrics, strangers, imageFiles, groups, vault }: Ground,
+  tasks: TaskList,
+  stopping: AbortSignal,
+  ready: () => boolean,
+) {
+  const { registry } = metrics
+  const app = managementApp({
+    store,
     clock,
     random,
+    imageFiles,
+    version: version(),
+    metrics: { contentType: registry.contentType, metrics: () => registry.metrics() },
+    strangers: () => strangers.list(),
+    groups,
+    vault,
+    ready,
+    stopping,
+    log,
   })
-  tasks.log.info(`DHCP on ${segment.interface}, ${segment.address}:${dhcp.port}`)
-  return dhcp
+  return listening('the management API', 'management.port', async () =>
+    tasks.add(
+      'management',
+      await startHttpListener({
+        app,
+        ...config.management,
+        // An image may take long to upload, and then long to reach a slow disk.
+        requestTimeout: 0,
+        idleTimeout: 0,
+      }),
+    ),
+  )
 }
 
-async function startTftp({
-  config,
-  segment,
-  httpUrl,
-  store,
-  metrics,
-  log,
-  netboot,
-  bootFiles,
-}: Tasks) {
-  const { address } = segment
+async function startProvisioning(
+  ground: Ground,
+  segments: readonly Segment[],
+  tasks: TaskList,
+): Promise<void> {
+  const { config, log, store, strangers, netboot, images, bootFiles, metrics } = ground
+  const { groups, cluster, vault } = ground
+  const app = provisioningApp({
+    store,
+    clock,
+    random,
+    images,
+    bootFiles,
+    scripts: netboot.scripts,
+    log,
+    metrics,
+    join: { groups, cluster, vault },
+    connectionOf: proxiedConnection(config.http.trustedProxies),
+    onStranger: (mac, address) => {
+      strangers.saw({ mac, ...(address === undefined ? {} : { address }) }, clock())
+    },
+  })
+  const served: { readonly segment: Segment; readonly httpUrl: string }[] = []
+  for (const segment of segments) {
+    const { address } = segment
+    const http = await listening(`HTTP on ${segment.interface}`, 'http.port', () =>
+      startHttpListener({ app, address, port: config.http.port }),
+    )
+    tasks.add('HTTP', http)
+    const httpUrl = `http://${address}:${http.port}`
+    log.info(`provisioning on ${httpUrl} (${segment.interface})`)
+    if (config.tftp.enabled) tasks.add('TFTP', await startTftp(ground, segment, httpUrl))
+    served.push({ segment, httpUrl })
+  }
+  if (!config.dhcp.enabled) return
+  for (const { segment, httpUrl } of served) {
+    const dhcp = await startDhcpServer({
+      ...ground,
+      segment,
+      httpUrl,
+      port: config.dhcp.port,
+      relays: config.dhcp.relays,
+      bootFiles: bootFilesFor(netboot.firmware, bootFiles.names()),
+      clock,
+      random,
+    })
+    tasks.add('DHCP', dhcp)
+    log.info(`DHCP on ${segment.interface}, ${segment.address}:${dhcp.port}`)
+  }
+}
+
+async function startTftp(
+  { config, store, metrics, log, netboot, bootFiles }: Ground,
+  { interface: device, address }: Segment,
+  httpUrl: string,
+) {
   const autoexec = Buffer.from(autoexecScript(netboot.scripts.autoexec, { url: httpUrl }))
   const recorder = createRecorder({ store, clock, random, log })
-  const tftp = await startTftpServer({
-    address,
-    port: config.tftp.port,
-    files: (name) => (name === autoexecName ? autoexec : bootFiles.get(name)),
-    clock,
-    onEvent: tftpListener(recorder, metrics),
-  })
-  log.info(`TFTP on ${segment.interface}, ${address}:${tftp.port}`)
+  const tftp = await listening(`TFTP on ${device}`, 'tftp.port', () =>
+    startTftpServer({
+      address,
+      port: config.tftp.port,
+      files: (name) => (name === autoexecName ? autoexec : bootFiles.get(name)),
+      clock,
+      onEvent: tftpListener(recorder, metrics),
+      onDrop: (reason) => metrics.tftpDropped.inc({ reason }),
+    }),
+  )
+  log.info(`TFTP on ${device}, ${address}:${tftp.port}`)
   return tftp
 }
 
@@ -220,14 +284,13 @@ async function keepAdminToken(store: Store, stateDir: string, log: Logger): Prom
   log.info(`the first API token is in ${path}`)
 }
 
-function prune(store: Store, keepBoots: number, log: Logger): void {
-  store.prune(keepBoots).then(
-    (removed) => removed > 0 && log.info(`forgot ${removed} old boots`),
-    (error: unknown) => log.error({ err: error }, 'old boots could not be removed'),
+function keepHouse(store: Store, keepBoots: number, log: Logger): void {
+  const ended = store.update((facts) => ({
+    changes: endedQuarantines(facts, clock()),
+    result: undefined,
+  }))
+  Promise.all([store.prune(keepBoots), ended]).then(
+    ([removed]) => removed > 0 && log.info(`forgot ${removed} old boots`),
+    (error: unknown) => log.error({ err: error }, 'the housekeeping failed'),
   )
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

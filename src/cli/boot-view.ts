@@ -18,7 +18,8 @@ export const bootColumns = {
     each.issued?.image ?? '-',
     localTime(each.updated),
     each.id,
-    each.problem ?? '',
+    // Of a machine that is up it is history: a seed that somebody else was refused, say.
+    each.outcome === 'up' ? '' : (each.problem ?? ''),
   ],
   empty: 'no machine has booted yet',
 }

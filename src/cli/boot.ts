@@ -4,12 +4,14 @@ import { watchBoots, watchTimeline } from './boot-watch.ts'
 import { ApiError, type ApiClient } from './client.ts'
 import { connect } from './connection.ts'
 import { CliError } from './error.ts'
-import { print, printFields, printJson, printList } from './table.ts'
+import { jsonLine, print, printFields, printJson, printList } from './table.ts'
 
 interface ShowOptions {
   readonly json?: true
   readonly watch?: true
 }
+
+const asJson = 'as JSON; with --watch {"boot": …} and {"event": …}, each on a line'
 
 export function bootCommands(program: Command): void {
   const boot = program.command('boot').description('how far the machines have come')
@@ -18,10 +20,10 @@ export function bootCommands(program: Command): void {
     .command('list [machine]')
     .description("list every machine's latest boot, or the boots of one machine")
     .option('--watch', 'go on, and show what changes')
-    .option('--json', 'as JSON')
+    .option('--json', asJson)
     .action(async (machine: string | undefined, options: ShowOptions, command: Command) => {
       const client = connect(command)
-      if (options.watch) return watchBoots(client, machine)
+      if (options.watch) return watchBoots(client, machine, { json: options.json })
       printList(await boots(client, machine), options.json, bootColumns)
     })
 
@@ -29,13 +31,14 @@ export function bootCommands(program: Command): void {
     .command('show <machine>')
     .description("show the timeline of a machine's latest boot, or of the boot with this id")
     .option('--watch', 'go on, and show what happens')
-    .option('--json', 'as JSON')
+    .option('--json', asJson)
     .action(async (which: string, options: ShowOptions, command: Command) => {
       const client = connect(command)
       const timeline = await findBoot(client, which)
-      if (options.json) return printJson(timeline)
-      printTimeline(timeline)
-      if (options.watch) await watchTimeline(client, timeline)
+      if (options.watch && options.json) printLines(timeline)
+      else if (options.json) printJson(timeline)
+      else printTimeline(timeline)
+      if (options.watch) await watchTimeline(client, timeline, options.json)
     })
 }
 
@@ -51,6 +54,11 @@ async function findBoot(client: ApiClient, which: string): Promise<Timeline> {
   const [latest] = await boots(client, which)
   if (latest === undefined) throw new CliError(`machine '${which}' has not booted yet`)
   return client.get<Timeline>(`/boots/${latest.id}`)
+}
+
+function printLines({ events, ...boot }: Timeline): void {
+  print(jsonLine({ boot }))
+  for (const event of events) print(jsonLine({ event }))
 }
 
 function printTimeline(boot: Timeline): void {

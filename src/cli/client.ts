@@ -6,8 +6,8 @@ export class ApiError extends Error {
   readonly status: number
   readonly problem: Problem
 
-  constructor(problem: Problem) {
-    super(problemText(problem))
+  constructor(problem: Problem, message = problemText(problem)) {
+    super(message)
     this.status = problem.status
     this.problem = problem
   }
@@ -43,7 +43,8 @@ export interface Sent {
   readonly headers?: Headers
 }
 
-export function apiClient(server: string, token: string): ApiClient {
+/** @param source where the token was found, for people whose token is refused */
+export function apiClient(server: string, token: string, source?: string): ApiClient {
   const request = async (path: string, init: RequestInit): Promise<Response> => {
     let response: Response
     try {
@@ -57,7 +58,7 @@ export function apiClient(server: string, token: string): ApiClient {
       )
     }
     if (response.ok) return response
-    throw await failure(response, server)
+    throw await failure(response, server, source)
   }
 
   const send = async <T>(
@@ -85,17 +86,23 @@ export function apiClient(server: string, token: string): ApiClient {
   }
 }
 
-async function failure(response: Response, server: string): Promise<ApiError | Unreachable> {
+async function failure(
+  response: Response,
+  server: string,
+  source: string | undefined,
+): Promise<ApiError | Unreachable> {
   const text = await response.text()
   if (response.headers.get('content-type')?.startsWith('application/problem+json')) {
-    return new ApiError(JSON.parse(text) as Problem)
+    const problem = JSON.parse(text) as Problem
+    if (problem.status !== 401) return new ApiError(problem)
+    const token = source === undefined ? 'the API token' : `the API token from ${source}`
+    return new ApiError(problem, `${token} is not known at ${server}; it may have been revoked`)
   }
   return new Unreachable(`${server} answers ${response.status}, but not as rollcall does`)
 }
 
 /** The detail, which names the fields; each on a line of its own where there are several. */
-function problemText({ detail, errors = [], status }: Problem): string {
-  if (status === 401) return `the server refuses the API token: ${detail}`
+function problemText({ detail, errors = [] }: Problem): string {
   if (errors.length < 2) return detail
   return [
     `${errors.length} values cannot be used:`,

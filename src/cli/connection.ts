@@ -19,14 +19,24 @@ export function connect(command: Command): ApiClient {
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
     throw new CliError(`'${url}' is no server address: write it like ${defaultServer}`)
   }
-  return apiClient(url.replace(/\/+$/, ''), token(tokenFile))
+  const { text, source } = findToken(tokenFile)
+  // A header of anything else is no header: fetch would blame the server.
+  if (!/^[\x21-\x7e]+$/.test(text)) {
+    throw new CliError(`${source} holds no API token: that is one word, like rollcall_…`)
+  }
+  return apiClient(url.replace(/\/+$/, ''), text, source)
+}
+
+interface FoundToken {
+  readonly text: string
+  readonly source: string
 }
 
 /** What is said on the command line comes before what the environment says. */
-function token(file: string | undefined): string {
+function findToken(file: string | undefined): FoundToken {
   const { ROLLCALL_TOKEN, ROLLCALL_TOKEN_FILE } = process.env
   if (file !== undefined) return readToken(file)
-  if (ROLLCALL_TOKEN) return ROLLCALL_TOKEN
+  if (ROLLCALL_TOKEN) return { text: ROLLCALL_TOKEN, source: 'ROLLCALL_TOKEN' }
   if (ROLLCALL_TOKEN_FILE) return readToken(ROLLCALL_TOKEN_FILE)
   const tried = [
     join(loadConfig(undefined).stateDir, 'admin.token'),
@@ -34,7 +44,7 @@ function token(file: string | undefined): string {
   ]
   for (const path of tried) {
     try {
-      return readFileSync(path, 'utf8').trim()
+      return readTokenFile(path)
     } catch {
       // Not this one: it is only a guess, for people who sit at the server itself.
     }
@@ -44,9 +54,14 @@ function token(file: string | undefined): string {
   )
 }
 
-function readToken(path: string): string {
+const readTokenFile = (path: string): FoundToken => ({
+  text: readFileSync(path, 'utf8').trim(),
+  source: path,
+})
+
+function readToken(path: string): FoundToken {
   try {
-    return readFileSync(path, 'utf8').trim()
+    return readTokenFile(path)
   } catch (error) {
     throw new CliError(`the token file cannot be read: ${(error as Error).message}`)
   }

@@ -33,20 +33,39 @@ export const problemsOf = (
   sent: Sent,
 ): readonly string[] =>
   results.flatMap((result) => {
-    const { hostname, mac } = result
+    const { hostname, progress } = result
     if (hostname === undefined) return strangersProblems(result, boots)
-    const boot = boots.find((each) => each.machine === hostname)
-    return [...ownProblems(result, hostname, sent), ...timelineProblems(boot, hostname, mac)].map(
-      (problem) => `${hostname}: ${problem}`,
-    )
+    const bytes = progress.stage === 'up' ? byteProblems(progress, sent) : []
+    return [
+      ...nameProblems(result, hostname, boots),
+      ...bytes.map((problem) => `${hostname}: ${problem}`),
+    ]
   })
 
-function ownProblems({ progress }: Result, hostname: string, sent: Sent): readonly string[] {
-  const { stage, problem, bootFile, kernel, initrd, phonedHome } = progress
+/** The name alone: for machines that do not tell which bytes they got. */
+export const nameProblems = (
+  { mac, progress }: Result,
+  hostname: string,
+  boots: readonly BootView[],
+): readonly string[] => {
+  const boot = boots.find((each) => each.machine === hostname)
+  return [...ownProblems(mac, progress, hostname), ...timelineProblems(boot, hostname, mac)].map(
+    (problem) => `${hostname}: ${problem}`,
+  )
+}
+
+function ownProblems(mac: Mac, progress: Progress, hostname: string): readonly string[] {
+  const { stage, problem, phonedHome } = progress
+  if (isToldUnregistered(progress)) return [`was told that ${mac} is not in the inventory`]
   if (stage !== 'up') return [`came as far as ${stage}: ${problem ?? 'and no further'}`]
   const found: string[] = []
   if (progress.hostname !== hostname) found.push(`calls itself '${progress.hostname}'`)
   if (phonedHome !== true) found.push('its phone home was refused')
+  return found
+}
+
+function byteProblems({ bootFile, kernel, initrd }: Progress, sent: Sent): readonly string[] {
+  const found: string[] = []
   if (bootFile && bootFile.sha256 !== sent.bootFileSha256.get(bootFile.name)) {
     found.push(`got another ${bootFile.name} than there is`)
   }

@@ -40,8 +40,6 @@ export function writeDemoFiles(directory: string, imageName: string): DemoFiles 
     kernel: { file: 'bzImage', sha256: kernelSha256, size: kernelSize },
     initrd: { file: 'initrd', sha256: initrdSha256, size: initrdSize },
     commandLine: 'init=/nix/store/demo/init console=ttyS0',
-    seedArgument:
-      'systemd.hostname={hostname} ds=nocloud;dsmode=net;h={hostname};i={instance-id};s={seed}',
   }
   writeFileSync(join(image, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   return { bootFiles, image, bootFileSha256, kernelSha256, initrdSha256 }

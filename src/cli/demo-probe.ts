@@ -1,24 +1,43 @@
 import { createHash } from 'node:crypto'
-import { askHttp } from '../simulator/http.ts'
+import { askHttp, HttpFailure } from '../simulator/http.ts'
+import type { Row } from './demo-table.ts'
 
-/** How the server takes what no machine of the rack does. */
+/** Milliseconds. */
+const patience = 10_000
 
 /**
- * Asks for a machine's seed from an address that is not its own.
- * @returns the status, which ought to be 403
+ * What no machine of the rack does by itself: the stranger asks for another machine's seed, and takes
+ * the initrd in parts, as a download that breaks off is taken up again.
+ * @param initrd its URL and its SHA-256
+ * @returns a sentence for everything that is wrong
  */
-export async function stealSeed(seed: string, from: string, signal: AbortSignal): Promise<number> {
-  const answer = await askHttp({ url: `${seed}meta-data`, from, headers: {}, signal })
-  return answer.status
+export async function probe(
+  rows: readonly Row[],
+  initrd: { readonly url: string; readonly sha256: string },
+): Promise<readonly string[]> {
+  const seed = rows.findLast(({ progress }) => progress.stage === 'up')?.progress.seed
+  const from = rows.find(({ hostname }) => hostname === undefined)?.progress.address
+  if (seed === undefined || from === undefined) {
+    return ['nobody could ask for a seed from a wrong address, for want of a seed or an address']
+  }
+  const signal = AbortSignal.timeout(patience)
+  try {
+    const found: string[] = []
+    const { status } = await askHttp({ url: `${seed}meta-data`, from, headers: {}, signal })
+    if (status !== 403) found.push(`a seed was asked for from a wrong address: ${status}, not 403`)
+    const whole = await fetchInRanges(initrd.url, from, signal)
+    if ('problem' in whole) found.push(whole.problem)
+    else if (whole.sha256 !== initrd.sha256) found.push('the initrd in ranges is another one')
+    return found
+  } catch (error) {
+    if (error instanceof HttpFailure) return [error.message]
+    throw error
+  }
 }
 
 const parts = 3
 
-/**
- * Fetches a file in parts that follow each other, as a download that breaks off is taken up again.
- * @returns the SHA-256 of the whole, or what was wrong
- */
-export async function fetchInRanges(
+async function fetchInRanges(
   url: string,
   from: string,
   signal: AbortSignal,

@@ -13,7 +13,6 @@ import { CliError } from './error.ts'
 /** A rollcall of its own, in a process of its own, that nothing else shares. */
 export interface DemoServer {
   readonly client: ApiClient
-  readonly ports: Ports
   /** How to start it again, and how to talk to it. */
   readonly configFile: string
   readonly tokenFile: string
@@ -33,28 +32,32 @@ const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 const startMs = 20_000
 const stopMs = 10_000
 
-/**
- * @param directory for the configuration, the state and the log
- * @param bootFiles where iPXE is
- * @throws CliError with the end of its log, when it does not come up
- */
+export interface DemoServerSettings {
+  /** For the configuration, the state and the log. */
+  readonly directory: string
+  readonly interface: string
+  readonly ports: Ports
+  /** Where iPXE is. */
+  readonly bootFiles: string
+}
+
+/** @throws CliError with the end of its log, when it does not come up */
 export async function startDemoServer(
-  directory: string,
-  bootFiles: string,
+  settings: DemoServerSettings,
   signal: AbortSignal,
 ): Promise<DemoServer> {
-  const ports = await freePorts()
+  const { directory, ports } = settings
   const configFile = join(directory, 'rollcall.yaml')
   const logFile = join(directory, 'server.log')
   const tokenFile = join(directory, 'state', 'admin.token')
   const config = {
     stateDir: join(directory, 'state'),
-    interfaces: ['lo'],
+    interfaces: [settings.interface],
     dhcp: { port: ports.dhcp },
     tftp: { port: ports.tftp },
     http: { port: ports.http },
     management: { address: '127.0.0.1', port: ports.api },
-    bootFiles: { directories: [bootFiles] },
+    bootFiles: { directories: [settings.bootFiles] },
     log: { level: 'info', format: 'json' },
   }
   writeFileSync(configFile, stringify(config))
@@ -63,6 +66,9 @@ export async function startDemoServer(
     stdio: ['ignore', log, log],
   })
   closeSync(log)
+  const orphaned = (): boolean => server.kill('SIGTERM')
+  process.once('exit', orphaned)
+  server.once('exit', () => process.off('exit', orphaned))
   const url = `http://127.0.0.1:${ports.api}`
   try {
     await ready(server, `${url}/readyz`, signal)
@@ -74,7 +80,6 @@ export async function startDemoServer(
   }
   return {
     client: apiClient(url, readFileSync(tokenFile, 'utf8').trim()),
-    ports,
     configFile,
     tokenFile,
     cli: (...words) => verb(['--server', url, '--token-file', tokenFile, ...words]),
@@ -117,8 +122,8 @@ async function verb(words: readonly string[]): Promise<void> {
   if (code !== 0) throw new CliError(`rollcall ${words.slice(4).join(' ')} failed:\n${said.trim()}`)
 }
 
-/** Free a moment ago, which is as good as it gets: the machines must know them before the server is up. */
-async function freePorts(): Promise<Ports> {
+/** Free on loopback a moment ago, which is as good as it gets: the relay must know DHCP's. */
+export async function freePorts(): Promise<Ports> {
   const host = '127.0.0.1'
   const tcp = [createServer(), createServer()]
   const udp = [createSocket('udp4'), createSocket('udp4')]

@@ -1,17 +1,29 @@
 import type { Progress } from '../simulator/progress.ts'
 import { isToldUnregistered } from './demo-check.ts'
-import type { DemoMachine } from './demo-rack.ts'
+import type { Mac } from '../values/mac.ts'
 import { print, table } from './table.ts'
 
 /** A machine of the demo while it boots. */
 export interface Row {
-  readonly machine: DemoMachine
+  /** undefined: the inventory does not know it. */
+  readonly hostname: string | undefined
+  readonly mac: Mac
+  /** What boots it, in words. */
+  readonly firmware: string
   progress: Progress
   /** Milliseconds since 1970; undefined while it is off. */
   started: number | undefined
   /** When it came to its end, whichever it is. */
   ended: number | undefined
 }
+
+/** A machine that is off. */
+export const rowOf = (machine: Pick<Row, 'hostname' | 'mac' | 'firmware'>): Row => ({
+  ...machine,
+  progress: { stage: 'off', console: [] },
+  started: undefined,
+  ended: undefined,
+})
 
 /** Shows how the rack comes up. */
 export interface Display {
@@ -23,10 +35,10 @@ export interface Display {
 
 const head = ['MACHINE', 'MAC', 'FIRMWARE', 'ADDRESS', 'STAGE', 'NAME IT GOT', 'SECONDS']
 
-const cells = ({ machine, progress, started, ended }: Row): readonly string[] => [
-  machine.hostname ?? '(a stranger)',
-  machine.nic.mac,
-  machine.kind.title + (machine.rack === 'relayed' ? ', relayed' : ''),
+const cells = ({ hostname, mac, firmware, progress, started, ended }: Row): readonly string[] => [
+  hostname ?? '(a stranger)',
+  mac,
+  firmware,
   progress.address ?? '-',
   stageText(progress),
   progress.stage === 'up' ? (progress.hostname ?? '-') : '-',
@@ -38,22 +50,33 @@ function stageText(progress: Progress): string {
   return progress.problem === undefined ? progress.stage : `${progress.stage}: failed`
 }
 
+function endText(progress: Progress): string {
+  if (isToldUnregistered(progress)) return 'waits to be registered'
+  return progress.stage === 'up' ? `is up as ${progress.hostname}` : `ended: ${progress.problem}`
+}
+
 const draw = (rows: readonly Row[]): string => table(head, rows.map(cells))
 
 /** A table that is redrawn on a terminal; elsewhere a line for each machine that is done, then the table. */
 export const display = (rows: readonly Row[]): Display =>
-  process.stdout.isTTY ? liveTable(rows, process.stdout.rows) : lines(rows)
+  process.stdout.isTTY ? liveTable(rows, process.stdout) : lines(rows)
 
 /** Milliseconds between two redraws. */
 const redrawEvery = 100
 
-function liveTable(rows: readonly Row[], height: number): Display {
+interface Screen {
+  readonly rows: number
+  readonly columns: number
+}
+
+function liveTable(rows: readonly Row[], screen: Screen): Display {
   let drawn = 0
   const redraw = (): void => {
-    // A cursor cannot go up past the screen's top: what does not fit is shown at the end.
-    const room = Math.max(height - 3, 3)
-    const shown = draw(rows).split('\n').slice(0, room)
-    const text = shown.map((line) => `${line}\u001B[K\n`).join('')
+    // A cursor cannot go up past the screen's top, nor tell a line that wraps from two: what does not
+    // fit is shown at the end.
+    const room = Math.max(screen.rows - 3, 3)
+    const shown = draw(rows).trimEnd().split('\n').slice(0, room)
+    const text = shown.map((line) => `${line.slice(0, screen.columns - 1)}\u001B[K\n`).join('')
     print(`${drawn > 0 ? `\u001B[${drawn}A` : ''}${text}\u001B[J`)
     drawn = shown.length
   }
@@ -76,17 +99,10 @@ function lines(rows: readonly Row[]): Display {
       const { progress } = row
       if (told.has(row) || row.ended === undefined) return
       told.add(row)
-      const [
-        machine = '',
-        mac = '',
-        firmware = '',
-        address = '',
-        stage = '',
-        name = '',
-        seconds = '',
-      ] = cells(row)
-      const end = progress.stage === 'up' ? `is up as ${name}` : (progress.problem ?? stage)
-      print(`${machine} (${mac}, ${firmware}) at ${address} ${end} after ${seconds} s\n`)
+      const [machine, mac, firmware, address, , , seconds] = cells(row)
+      print(
+        `${machine} (${mac}, ${firmware}) at ${address} ${endText(progress)} after ${seconds} s\n`,
+      )
     },
     end() {
       print(`\n${draw(rows)}`)

@@ -1,26 +1,33 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Command, InvalidArgumentError } from 'commander'
-import { udpLink, type Site } from '../simulator/link.ts'
-import { powerOn } from '../simulator/machine.ts'
-import { openRelay, type Relay } from '../simulator/relay.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { powerOnAll } from './demo-boot.ts'
 import { boots, eventLine, type Timeline } from './boot-view.ts'
-import { isToldUnregistered, problemsOf } from './demo-check.ts'
+import { problemsOf } from './demo-check.ts'
 import { type DemoFiles, writeDemoFiles } from './demo-files.ts'
-import { fetchInRanges, stealSeed } from './demo-probe.ts'
+import { probe } from './demo-probe.ts'
+import { requireQemu, runQemuDemo } from './demo-qemu.ts'
+import { runInside } from './demo-qemu-rack.ts'
 import { type DemoMachine, demoMachines, racks } from './demo-rack.ts'
-import { type DemoServer, startDemoServer } from './demo-server.ts'
-import { display, type Row } from './demo-table.ts'
+import { type DemoServer, freePorts, type Ports, startDemoServer } from './demo-server.ts'
+import { CliError } from './error.ts'
 import { wholeNumber } from './options.ts'
 import { print } from './table.ts'
 
 /** More would not fit the pools, nor a terminal. */
 const mostMachines = 200
-/** Everything, from the first port to the last check. */
-const patienceMs = 120_000
+/** Milliseconds for everything, from the first port to the last check. */
+const patience = 120_000
+/** Firmware and kernels under emulation, and a package to download. */
+const qemuPatience = 600_000
+
+interface Options {
+  readonly machines: number
+  readonly keep?: true
+  readonly qemu?: true
+  readonly inside?: string
+}
 
 export function demoCommand(program: Command): void {
   program
@@ -28,9 +35,22 @@ export function demoCommand(program: Command): void {
     .description('a rack of simulated machines boots from a server of its own, on loopback')
     .option('--machines <n>', 'how many', machineCount, 24)
     .option('--keep', 'leave the temporary directory with database, log and configuration')
-    .action(async ({ machines, keep }: { readonly machines: number; readonly keep?: true }) => {
-      process.exitCode = (await demo(machines, keep === true)) ? 0 : 1
+    .option('--qemu', 'two virtual machines with real firmware instead (root; Debian packages)')
+    .addOption(new Option('--inside <directory>').hideHelp())
+    .action(async (options: Options) => {
+      process.exitCode = (await chosenDemo(options)) ? 0 : 1
     })
+}
+
+async function chosenDemo({ machines, keep, qemu, inside }: Options): Promise<boolean> {
+  if (inside !== undefined) {
+    return interruptible(qemuPatience, (signal) => runInside(inside, signal))
+  }
+  if (qemu !== true) return runDemo(demoMachines(machines), keep === true)
+  requireQemu()
+  return interruptible(qemuPatience, (signal) =>
+    inDirectory(keep === true, (directory) => runQemuDemo(directory, signal)),
+  )
 }
 
 function machineCount(text: string): number {
@@ -40,41 +60,73 @@ function machineCount(text: string): number {
 }
 
 /** @returns whether everything was right */
-async function demo(count: number, keep: boolean): Promise<boolean> {
-  const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
+export const runDemo = (machines: readonly DemoMachine[], keep: boolean): Promise<boolean> =>
+  interruptible(patience, (signal) =>
+    inDirectory(keep, async (directory) => {
+      const files = writeDemoFiles(directory, imageName)
+      const ports = await freePorts()
+      const settings = { directory, interface: 'lo', ports, bootFiles: files.bootFiles }
+      const server = await startDemoServer(settings, signal)
+      try {
+        return await bootRack({ server, ports, files }, machines, signal)
+      } finally {
+        await server.stop()
+        if (keep) tellWhere(directory, server)
+      }
+    }),
+  )
+
+/** @throws CliError after a Ctrl-C, which reaches the servers too, so that anything may fail */
+async function interruptible<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interrupted = new AbortController()
   const interrupt = (): void => interrupted.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
-  const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(patienceMs)])
   try {
-    const files = writeDemoFiles(directory, imageName)
-    const server = await startDemoServer(directory, files.bootFiles, signal)
-    try {
-      return await bootRack(server, files, demoMachines(count), signal)
-    } finally {
-      await server.stop()
-      if (keep) {
-        print(`\nAll of it is in ${directory}. To look at it: npm run rollcall -- serve \\\n`)
-        print(`  --config ${server.configFile}\n`)
-        print(`and: npm run rollcall -- boot list --server ${server.client.server} \\\n`)
-        print(`  --token-file ${server.tokenFile}\n`)
-      }
-    }
+    const result = await work(AbortSignal.any([interrupted.signal, AbortSignal.timeout(ms)]))
+    interrupted.signal.throwIfAborted()
+    return result
+  } catch (error) {
+    throw interrupted.signal.aborted ? new CliError('interrupted') : error
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+async function inDirectory<T>(keep: boolean, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-demo-'))
+  const cleanUp = (): void => {
     if (!keep) rmSync(directory, { recursive: true, force: true })
   }
+  // For `rollcall demo | head`, which ends the program at once.
+  process.once('exit', cleanUp)
+  try {
+    return await work(directory)
+  } finally {
+    process.off('exit', cleanUp)
+    cleanUp()
+  }
+}
+
+function tellWhere(directory: string, { client, configFile, tokenFile }: DemoServer): void {
+  print(`\nAll of it is in ${directory}. To look at it:\n`)
+  print(`  npm run rollcall -- serve --config ${configFile}\n`)
+  print(`  npm run rollcall -- boot list --server ${client.server} --token-file ${tokenFile}\n`)
 }
 
 const imageName = 'demo-1'
 
+interface Room {
+  readonly server: DemoServer
+  readonly ports: Ports
+  readonly files: DemoFiles
+}
+
 async function bootRack(
-  server: DemoServer,
-  files: DemoFiles,
+  { server, ports, files }: Room,
   machines: readonly DemoMachine[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { client, ports } = server
+  const { client } = server
   print(`a server on 127.0.0.1: DHCP ${ports.dhcp}, TFTP ${ports.tftp}, HTTP ${ports.http}, `)
   print(`API ${ports.api}\n`)
   await server.cli('image', 'import', files.image, '--default')
@@ -90,104 +142,26 @@ async function bootRack(
   print(`image ${imageName} and ${registered.length} machines in two racks are in the inventory; `)
   print('one more machine is plugged in that is not\n\n')
 
-  const relay = await openRelay(racks.relayed.giaddr, { address: '127.0.0.1', port: ports.dhcp })
   const began = Date.now()
-  const rows = await powerOnAll(machines, { relay, ports, signal })
+  const rows = await powerOnAll(machines, ports, signal)
   const seconds = ((Date.now() - began) / 1000).toFixed(1)
-  relay.close()
 
-  const results = rows.map(({ machine, progress }) => {
-    return { mac: machine.nic.mac, hostname: machine.hostname, progress }
-  })
+  const initrdUrl = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
   const problems = [
-    ...problemsOf(results, await boots(client), files),
-    ...(await probe(server, files, rows, signal)),
+    ...problemsOf(rows, await boots(client), files),
+    ...(await probe(rows, { url: initrdUrl, sha256: files.initrdSha256 })),
   ]
   if (problems.length > 0) {
     print(`\n${problems.map((problem) => `WRONG  ${problem}\n`).join('')}`)
     return false
   }
   await tellTimeline(server, registered[0]?.hostname ?? '')
-  print(`\nAll ${registered.length} machines are up in ${seconds} s under the names that the `)
-  print(
-    'inventory gives to their MACs.\nThe one that is not in the inventory got no name, and waits ',
-  )
-  print(
-    'to be registered.\nIts address was refused the seed of another machine. Every file arrived ',
-  )
-  print('whole (SHA-256).\n')
+  print(`
+All ${registered.length} machines are up in ${seconds} s under the names that the inventory gives to their MACs.
+The one that is not in the inventory got no name, and waits to be registered.
+Its address was refused the seed of another machine. Every file arrived whole (SHA-256).
+`)
   return true
-}
-
-interface Room {
-  readonly relay: Relay
-  readonly ports: DemoServer['ports']
-  readonly signal: AbortSignal
-}
-
-/** Until every registered machine is up or has given up, and the stranger knows that it is one. */
-async function powerOnAll(
-  machines: readonly DemoMachine[],
-  { relay, ports, signal }: Room,
-): Promise<readonly Row[]> {
-  const rows: readonly Row[] = machines.map((machine) => ({
-    machine,
-    progress: { stage: 'off', console: [] },
-    started: undefined,
-    ended: undefined,
-  }))
-  const shown = display(rows)
-  const server = { address: '127.0.0.1', port: ports.dhcp }
-  const site = (rack: DemoMachine['rack']): Site => ({
-    plugIn: rack === 'relayed' ? () => relay.plugIn() : () => udpLink('127.0.0.1', server),
-    tftpPort: ports.tftp,
-    random: randomBytes,
-    sleep: (ms, until) => sleep(ms, undefined, { signal: until }),
-  })
-
-  const boot = async (row: Row): Promise<void> => {
-    const { kind, nic, rack, delay } = row.machine
-    const enough = new AbortController()
-    await sleep(delay, undefined, { signal }).catch(() => {})
-    row.started = Date.now()
-    const off = AbortSignal.any([signal, enough.signal])
-    await powerOn({ kind, nic, site: site(rack) }, off, (progress) => {
-      row.progress = progress
-      // It would ask again every minute, for ever.
-      if (isToldUnregistered(progress)) enough.abort()
-      shown.update(row)
-    })
-    row.ended = Date.now()
-    shown.update(row)
-  }
-  try {
-    await Promise.all(rows.map(boot))
-  } finally {
-    shown.end()
-  }
-  return rows
-}
-
-/** The stranger tries another machine's seed, and a machine takes its initrd in parts. */
-async function probe(
-  { ports }: DemoServer,
-  files: DemoFiles,
-  rows: readonly Row[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const victim = rows.find(({ progress }) => progress.seed !== undefined)?.progress
-  const stranger = rows.find(({ machine }) => machine.hostname === undefined)?.progress
-  const { seed, address } = victim ?? {}
-  if (seed === undefined || address === undefined || stranger?.address === undefined) return []
-  const found: string[] = []
-  const status = await stealSeed(seed, stranger.address, signal)
-  if (status !== 403) found.push(`a seed was asked for from a wrong address: ${status}, not 403`)
-
-  const url = `http://127.0.0.1:${ports.http}/images/${imageName}/initrd`
-  const whole = await fetchInRanges(url, address, signal)
-  if ('problem' in whole) found.push(whole.problem)
-  else if (whole.sha256 !== files.initrdSha256) found.push('the initrd in ranges is another one')
-  return found
 }
 
 /** What the server knows of one boot; cloud-init's own events would fill the screen. */

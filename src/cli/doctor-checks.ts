@@ -1,11 +1,12 @@
 import { createSocket } from 'node:dgram'
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
 import type { Firmware } from '../core/boot-file.ts'
 import type { SecretsStatus } from '../serve/token-keeper.ts'
+import type { Segment } from '../serve/segments.ts'
+import type { Parsed } from '../values/parse.ts'
 
 /** One line of the doctor's report. */
 export interface Finding {
@@ -34,40 +35,61 @@ export function nodeVersion(running: string, wanted: string): Finding {
 }
 
 /** Each interface, and the IPv4 address on it that rollcall would answer from. */
-export function interfaces(
-  names: readonly string[],
-  present: ReturnType<typeof networkInterfaces>,
-): readonly Finding[] {
-  return names.map((name) => {
-    const addresses = present[name]
-    if (addresses === undefined) {
-      const others = Object.keys(present).join(', ')
-      return fail(`interface ${name} is not there, or is down`, `this host has ${others}`)
-    }
-    const v4 = addresses.find(({ family }) => family === 'IPv4')
-    return v4
-      ? ok(`interface ${name} has ${v4.address}`)
-      : fail(`interface ${name} has no IPv4 address`, `give it one: ip address add … dev ${name}`)
-  })
-}
+export const interfaces = (found: readonly Parsed<Segment>[]): readonly Finding[] =>
+  found.map((segment) =>
+    segment.ok
+      ? ok(`interface ${segment.value.interface} has ${segment.value.address}`)
+      : fail(segment.problem, 'put it right, or name another under interfaces'),
+  )
 
-/** Which firmware can be booted with the iPXE files of this host. */
+/** Which firmware can be booted with the iPXE files of this host. What is not there is told once. */
 export function bootFiles(firmware: Firmware, directories: readonly string[]): readonly Finding[] {
   const pathOf = (names: readonly string[]): string | undefined =>
     names
       .flatMap((name) => directories.map((directory) => join(directory, name)))
       .find((path) => existsSync(path))
-  return firmware.families.map(({ name, tftp, http }) => {
+  const findings: Finding[] = []
+  const missing: string[] = []
+  for (const { name, tftp, http } of firmware.families) {
     const found = [...new Set([pathOf(tftp), pathOf(http)])].filter((path) => path !== undefined)
-    if (found.length > 0) return ok(`iPXE for ${name}: ${found.join(', ')}`)
-    return warn(
-      `no iPXE for ${name}: none of ${[...new Set([...tftp, ...http])].join(', ')} in ${directories.join(', ')}`,
-      'install the package ipxe, or name its folder in bootFiles.directories, unless no such machine boots here',
-    )
-  })
+    if (found.length > 0) findings.push(ok(`iPXE for ${name}: ${found.join(', ')}`))
+    else missing.push(`${name} (${[...new Set([...tftp, ...http])].join(', ')})`)
+  }
+  if (missing.length === 0) return findings
+  const advice =
+    findings.length === 0
+      ? 'install the package ipxe, or name its folder in bootFiles.directories'
+      : "leave it if no such machine boots here (Debian's ipxe has none for arm64 before trixie); " +
+        'otherwise put the file into one of these folders'
+  return [
+    ...findings,
+    warn(`no iPXE in ${directories.join(', ')} for ${missing.join(', ')}`, advice),
+  ]
 }
 
-export function stateDir(path: string): Finding {
+/** Whether the server can keep its state there, and nobody else can read it. */
+export function stateDir(path: string): readonly Finding[] {
+  const open = openToAll(path)
+  if (open.length === 0) return [writable(path)]
+  const text = `everybody on this host can read ${open.join(', ')} in stateDir ${path}`
+  return [writable(path), fail(text, `chmod 700 ${path}`)]
+}
+
+/** The files that others can read: the database, its -wal, the token. Others need x on the folder too. */
+function openToAll(path: string): readonly string[] {
+  const isOpen = (file: string, bit: number) => (statSync(file).mode & bit) !== 0
+  try {
+    if (!isOpen(path, constants.S_IXOTH)) return []
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && isOpen(join(path, entry.name), constants.S_IROTH))
+      .map(({ name }) => name)
+      .sort()
+  } catch {
+    return [] // It is not there yet, or not for us to see.
+  }
+}
+
+function writable(path: string): Finding {
   let existing = path
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing)
   try {
@@ -91,13 +113,8 @@ export interface Port {
 }
 
 /** The ports that this configuration opens. */
-export function portsOf(
-  config: Config,
-  present: ReturnType<typeof networkInterfaces>,
-): readonly Port[] {
-  const addresses = config.interfaces.flatMap(
-    (name) => present[name]?.find(({ family }) => family === 'IPv4')?.address ?? [],
-  )
+export function portsOf(config: Config, found: readonly Parsed<Segment>[]): readonly Port[] {
+  const addresses = found.flatMap((segment) => (segment.ok ? [segment.value.address] : []))
   const { dhcp, tftp, http, management } = config
   return [
     // Broadcasts are received on any address, so any other listener on that port is in the way.
@@ -125,8 +142,7 @@ export async function portFree(port: Port, isOurs: boolean): Promise<Finding> {
     return fail(`${name} is in use`, `ss -l${flag}np 'sport = :${port.port}' shows by what`)
   }
   if (code === 'EACCES') {
-    const advice =
-      'ports below 1024 need root or CAP_NET_BIND_SERVICE; the systemd unit and the NixOS module give it'
+    const advice = 'run it as root, or with CAP_NET_BIND_SERVICE, and CAP_NET_RAW as well for DHCP'
     return fail(`${name} is privileged`, advice)
   }
   return fail(`${name} cannot be opened: ${code}`, 'look at the address and the interface')

@@ -1,9 +1,9 @@
-import { networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
 import { ConfigError, loadConfig, type Config } from '../config.ts'
 import { loadNetboot } from '../netboot.ts'
 import type { StatusView } from '../serve/api/status.ts'
 import type { SecretsStatus } from '../serve/token-keeper.ts'
+import { findSegment } from '../serve/segments.ts'
 import { connect } from './connection.ts'
 import {
   bootFiles,
@@ -28,12 +28,12 @@ export function doctorCommand(program: Command): void {
       const findings = [nodeVersion(process.versions.node, wantedNode())]
       const config = configuration(path, findings)
       if (config !== undefined) {
-        const present = networkInterfaces()
+        const segments = config.interfaces.map(findSegment)
         const server = await serverFindings(command, config)
-        const ports = portsOf(config, present)
+        const ports = portsOf(config, segments)
         findings.push(
-          ...interfaces(config.interfaces, present),
-          stateDir(config.stateDir),
+          ...interfaces(segments),
+          ...stateDir(config.stateDir),
           ...bootFiles(loadNetboot().firmware, config.bootFiles.directories),
           ...(await Promise.all(ports.map((port) => portFree(port, server.isRunning)))),
           ...server.findings,

@@ -28,7 +28,8 @@ export async function* watchEvents(
   let last: string | undefined
   let retry = 2000
   let isLost = false
-  while (!signal?.aborted) {
+  for (;;) {
+    if (signal?.aborted) return
     const abort = new AbortController()
     const end = () => abort.abort()
     signal?.addEventListener('abort', end)

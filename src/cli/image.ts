@@ -1,12 +1,10 @@
 import { openAsBlob } from 'node:fs'
-import { join } from 'node:path'
 import type { Command } from 'commander'
-import { imageParts, type ImagePart } from '../core/image.ts'
+import { imageParts } from '../core/image.ts'
 import type { ImageView } from '../serve/api/schema-image.ts'
 import type { ApiClient } from './client.ts'
 import { connect } from './connection.ts'
-import { CliError } from './error.ts'
-import { readText } from './options.ts'
+import { readImageDirectory } from './image-directory.ts'
 import { localTime, print, printList } from './table.ts'
 
 export function imageCommands(program: Command): void {
@@ -14,7 +12,7 @@ export function imageCommands(program: Command): void {
 
   image
     .command('import <directory>')
-    .description('send an image: a directory with image.json, kernel and initrd')
+    .description('send an image: a directory with image.json and the two files that it names')
     .option('--default', 'make it the default image')
     .action(async (directory: string, options: { default?: true }, command: Command) => {
       const client = connect(command)
@@ -62,9 +60,9 @@ export function imageCommands(program: Command): void {
 const setDefault = async (client: ApiClient, name: string): Promise<ImageView> =>
   (await client.send<ImageView>('PUT', '/default-image', { json: { name } })).body
 
-/** Sends the manifest, then only what the server does not have yet. */
+/** Looks at both files first: an image that is only half there helps nobody. */
 async function importImage(client: ApiClient, directory: string): Promise<ImageView> {
-  const manifest = readManifest(join(directory, 'image.json'))
+  const { manifest, paths } = await readImageDirectory(directory)
   const path = `/images/${encodeURIComponent(manifest.name)}`
   let { body: image } = await client.send<ImageView>('PUT', path, { json: manifest })
   for (const part of imageParts) {
@@ -72,42 +70,11 @@ async function importImage(client: ApiClient, directory: string): Promise<ImageV
       print(`${part}: already there\n`)
       continue
     }
-    const bytes = await openFile(join(directory, manifest[part].file), part, image[part].size)
+    const bytes = await openAsBlob(paths[part])
     image = (await client.send<ImageView>('PUT', `${path}/files/${part}`, { bytes })).body
     print(`${part}: ${megabytes(bytes.size)} sent\n`)
   }
   return image
-}
-
-type Manifest = { readonly name: string } & Readonly<Record<ImagePart, { readonly file: string }>>
-
-/** Looks only for what it needs itself: the server checks the rest, and says which field it is. */
-function readManifest(path: string): Manifest {
-  let manifest: Partial<Manifest> | null
-  try {
-    manifest = JSON.parse(readText(path)) as Partial<Manifest> | null
-  } catch (error) {
-    if (error instanceof CliError) throw error
-    throw new CliError(`${path} is not JSON: ${(error as Error).message}`)
-  }
-  if (typeof manifest?.name !== 'string') throw new CliError(`${path}: name is missing`)
-  for (const part of imageParts) {
-    if (typeof manifest[part]?.file !== 'string') {
-      throw new CliError(`${path}: ${part}.file is missing`)
-    }
-  }
-  return manifest as Manifest
-}
-
-async function openFile(path: string, part: ImagePart, promised: number): Promise<Blob> {
-  let blob: Blob
-  try {
-    blob = await openAsBlob(path)
-  } catch (error) {
-    throw new CliError(`the ${part} cannot be read: ${(error as Error).message}`)
-  }
-  if (blob.size === promised) return blob
-  throw new CliError(`${path} has ${blob.size} octets, and image.json says ${promised}`)
 }
 
 const megabytes = (octets: number): string => `${(octets / 1_000_000).toFixed(1)} MB`

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { LeaseView } from '../serve/api/leases.ts'
 import { connect } from './connection.ts'
-import { localTime, printList } from './table.ts'
+import { localTime, print, printList } from './table.ts'
 
 export function leaseCommands(program: Command): void {
   const lease = program.command('lease').description('the addresses that are in use')
@@ -27,5 +27,19 @@ export function leaseCommands(program: Command): void {
         ],
         empty: 'no leases',
       })
+    })
+
+  lease
+    .command('remove <address>')
+    .description('forget a lease, so that others can have its address')
+    .addHelpText(
+      'after',
+      `
+The machine is not told, and may go on using the address until its lease ends: turn it off first,
+or two machines may have the same address.`,
+    )
+    .action(async (address: string, _: unknown, command: Command) => {
+      await connect(command).send('DELETE', `/leases/${encodeURIComponent(address)}`)
+      print(`lease on ${address} removed\n`)
     })
 }

@@ -1,27 +1,41 @@
-import { extname } from 'node:path'
 import type { Command } from 'commander'
-import { parseDocument } from 'yaml'
 import type { ImportedView } from '../serve/api/machines-import.ts'
 import { ApiError } from './client.ts'
 import { connect } from './connection.ts'
 import { CliError } from './error.ts'
-import { readText } from './options.ts'
+import { machineRows, type Row } from './machine-file.ts'
+import { readStandardInput, readText } from './options.ts'
 import { print } from './table.ts'
 
-/** A machine of the file, and the line where people find it. */
-interface Row {
-  readonly line: number
-  readonly machine: unknown
-}
+const help = `
+CSV has a header; its columns are hostname, macs, address, serial and uuid, in any order, and several
+MACs stand with spaces between:
+
+  hostname,macs,address
+  w1,52:54:00:a1:b2:01,192.0.2.51
+  w2,52:54:00:a1:b2:02 52:54:00:a1:b2:03,
+
+YAML is a list, which can say more:
+
+  - hostname: w3
+    macs: [52:54:00:a1:b2:04]
+    address: 192.0.2.53
+    labels: { rack: r12 }
+    cloudConfig: |
+      packages: [htop]
+
+On a machine that is there already, what a row leaves out stays as it is.`
 
 export function machineImportCommand(machine: Command): void {
   machine
     .command('import <file>')
-    .description('add or change many machines, all or none: a YAML list, or CSV with a header')
-    .action(async (file: string, _: unknown, command: Command) => {
-      const text = readText(file)
-      const rows =
-        extname(file).toLowerCase() === '.csv' ? csvRows(text, file) : yamlRows(text, file)
+    .description('add or change many machines, all or none, from CSV or YAML ("-": standard input)')
+    .addHelpText('after', help)
+    .action(async (path: string, _: unknown, command: Command) => {
+      const isStandardInput = path === '-'
+      const file = isStandardInput ? 'standard input' : path
+      const text = isStandardInput ? await readStandardInput() : readText(path)
+      const rows = machineRows(text, file)
       const machines = rows.map((row) => row.machine)
       try {
         const client = connect(command)
@@ -54,59 +68,3 @@ function withLines(
   })
   return `nothing was imported\n${lines.join('\n')}`
 }
-
-function yamlRows(text: string, file: string): readonly Row[] {
-  const document = parseDocument(text)
-  const [error] = document.errors
-  if (error) throw new CliError(`${file} is not YAML: ${error.message}`)
-  const { contents } = document
-  const list: unknown = document.toJS()
-  if (!Array.isArray(list) || contents === null || !('items' in contents)) {
-    throw new CliError(`${file} must be a YAML list of machines, each with hostname and macs`)
-  }
-  return list.map((machine: unknown, index) => ({
-    line: lineAt(text, contents.items[index]),
-    machine,
-  }))
-}
-
-function lineAt(text: string, node: unknown): number {
-  const range = (node as { readonly range?: readonly number[] } | undefined)?.range
-  return text.slice(0, range?.[0] ?? 0).split('\n').length
-}
-
-const columns = ['hostname', 'mac', 'address', 'serial', 'uuid'] as const
-
-/** Plain CSV: none of these values holds a comma or a quote. Several MACs stand with spaces between. */
-function csvRows(text: string, file: string): readonly Row[] {
-  const lines = text
-    .split(/\r?\n/)
-    .map((line, index) => ({ line: index + 1, cells: cellsOf(line) }))
-  const [head, ...rest] = lines.filter(({ cells }) => cells.some((cell) => cell !== ''))
-  const names = head?.cells.map((cell) => cell.toLowerCase()) ?? []
-  const unknown = names.find((name) => !columns.some((column) => column === name))
-  if (unknown !== undefined || !names.includes('hostname') || !names.includes('mac')) {
-    throw new CliError(
-      `${file}:${head?.line ?? 1}: the header must name columns out of ${columns.join(',')}, hostname and mac among them`,
-    )
-  }
-  return rest.map(({ line, cells }) => {
-    if (cells.length > names.length) {
-      throw new CliError(`${file}:${line}: ${cells.length} values for ${names.length} columns`)
-    }
-    const pairs = names.flatMap((name, index): [string, unknown][] => {
-      const cell = cells[index] ?? ''
-      if (cell === '') return []
-      return name === 'mac' ? [['macs', cell.split(/\s+/)]] : [[name, cell]]
-    })
-    return { line, machine: Object.fromEntries(pairs) }
-  })
-}
-
-const cellsOf = (line: string): readonly string[] =>
-  line.split(',').map((cell) =>
-    cell
-      .trim()
-      .replace(/^"(.*)"$/, '$1')
-      .trim(),
-  )

@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import type { LeaseView } from '../serve/api/leases.ts'
+import type { StrangerView } from '../serve/api/unregistered.ts'
 import type { MachineView } from '../serve/api/schema-machine.ts'
 import { ApiError, type ApiClient } from './client.ts'
 import { connect } from './connection.ts'
@@ -100,11 +102,51 @@ export function machineCommands(program: Command): void {
     .command('remove <machine>')
     .description('remove a machine, by hostname or MAC')
     .action(async (name: string, _: unknown, command: Command) => {
-      await connect(command).send('DELETE', pathOf(name))
+      const client = connect(command)
+      const { macs } = await client.get<MachineView>(pathOf(name))
+      await client.send('DELETE', pathOf(name))
       print(`machine ${name} removed\n`)
+      for (const { address, mac, expires } of await heldBy(client, macs)) {
+        print(
+          `${mac} may use ${address} until ${localTime(expires)}, and nobody else gets it before; rollcall lease remove ${address} frees it now\n`,
+        )
+      }
+    })
+
+  machine
+    .command('unregistered')
+    .description('list the MACs that asked for something and that no machine has')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: true }, command: Command) => {
+      const { unregistered } = await connect(command).get<{ unregistered: StrangerView[] }>(
+        '/unregistered',
+      )
+      printList(unregistered, options.json, {
+        head: ['MAC', 'LAST SEEN', 'SUBNET', 'ADDRESS', 'CLIENT', 'NOTE'],
+        row: (each) => [
+          each.mac,
+          localTime(each.lastSeen),
+          each.subnet ?? '-',
+          each.address ?? '-',
+          each.client ?? '-',
+          each.noAddress === undefined ? '' : noAddress[each.noAddress],
+        ],
+        empty: 'nobody unknown has asked for anything',
+      })
     })
 
   machineImportCommand(machine)
+}
+
+const noAddress: Readonly<Record<NonNullable<StrangerView['noAddress']>, string>> = {
+  ignored: 'no address: its subnet ignores unknown MACs',
+  'pool-empty': 'no address: its subnet has none free',
+}
+
+/** Leases outlive the machine's record: an address that is in use is not given away. */
+async function heldBy(client: ApiClient, macs: readonly string[]): Promise<readonly LeaseView[]> {
+  const { leases } = await client.get<{ leases: LeaseView[] }>('/leases')
+  return leases.filter(({ mac, state }) => state === 'bound' && macs.includes(mac))
 }
 
 const withFields = (command: Command): Command =>

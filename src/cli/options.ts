@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
 import { InvalidArgumentError } from 'commander'
 import { CliError } from './error.ts'
 
-/** For an option that may come several times. */
-export const collect = (value: string, before: readonly string[] = []): readonly string[] => [
-  ...before,
-  value,
-]
+/** For an option that may come several times; `false` is its `--no-…` before it. */
+export const collect = (
+  value: string,
+  before: readonly string[] | false = [],
+): readonly string[] => [...(before || []), value]
 
 /** `--label rack=r12`; as in kubectl, `rack-` takes the label away. */
 export function collectLabel(
@@ -26,8 +27,18 @@ export function wholeNumber(text: string): number {
 
 export function readText(path: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+    return utf8(readFileSync(path))
   } catch (error) {
     throw new CliError(`${path} cannot be read: ${(error as Error).message}`)
   }
 }
+
+export async function readStandardInput(): Promise<string> {
+  try {
+    return utf8(await buffer(process.stdin))
+  } catch (error) {
+    throw new CliError(`standard input cannot be read: ${(error as Error).message}`)
+  }
+}
+
+const utf8 = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -33,7 +33,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     throw error
   })
   try {
-    await (await program(argv)).parseAsync(argv)
+    const asked = withHelpLast(argv)
+    await (await program(asked)).parseAsync(asked)
     return Number(process.exitCode ?? 0)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
@@ -42,6 +43,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 1
   }
 }
+
+/** commander's own `help` looks one word deep; `help machine add` is `machine add --help`. */
+const withHelpLast = (argv: readonly string[]): readonly string[] =>
+  argv[2] === 'help' ? [...argv.slice(0, 2), ...argv.slice(3), '--help'] : argv
 
 /** What the user can put right is told in a line; a bug keeps its stack trace. */
 function isExpected(error: unknown): error is Error {

@@ -21,16 +21,15 @@ export function serveCommand(program: Command): void {
 
 async function serve(config: Config): Promise<void> {
   const log = makeLogger(config.log)
+  process.umask(0o077) // what is written holds tokens and whatever is in cloud-config
   const daemon = await startDaemon(config, log)
-  const stopped = new Promise<void>((resolve, reject) => {
-    const stop = (signal: NodeJS.Signals): void => {
-      log.info(`${signal}: finishing what is under way`)
-      daemon.stop().then(resolve, reject)
-    }
-    process.once('SIGTERM', stop)
-    process.once('SIGINT', stop)
-  })
-  await stopped
+  const signal = Promise.withResolvers<string>()
+  process.once('SIGTERM', signal.resolve)
+  process.once('SIGINT', signal.resolve)
+  const reason = await Promise.race([signal.promise, daemon.broken])
+  log.info(`${reason instanceof Error ? reason.message : reason}: finishing what is under way`)
+  await daemon.stop()
+  if (reason instanceof Error) throw reason
   log.info('stopped')
 }
 

@@ -1,16 +1,18 @@
 import type { Command } from 'commander'
 import type { SubnetView } from '../serve/api/schema-subnet.ts'
+import { ApiError, type ApiClient } from './client.ts'
 import { connect } from './connection.ts'
+import { CliError } from './error.ts'
 import { collect, wholeNumber } from './options.ts'
 import { print, printFields, printJson, printList } from './table.ts'
 
-interface AddOptions {
-  readonly network: string
-  readonly pool?: readonly string[]
-  readonly router?: string
-  readonly dns?: readonly string[]
-  readonly domain?: string
-  readonly ntp?: readonly string[]
+interface Fields {
+  readonly network?: string
+  readonly pool?: readonly string[] | false
+  readonly router?: string | false
+  readonly dns?: readonly string[] | false
+  readonly domain?: string | false
+  readonly ntp?: readonly string[] | false
   readonly leaseTime?: number
   readonly unregistered?: string
 }
@@ -20,27 +22,37 @@ const pathOf = (name: string): string => `/subnets/${encodeURIComponent(name)}`
 export function subnetCommands(program: Command): void {
   const subnet = program.command('subnet').description('the networks that machines live in')
 
-  subnet
-    .command('add <name>')
-    .alias('put')
-    .description('add a subnet, or replace one')
-    .requiredOption('--network <cidr>', 'like 192.0.2.0/24')
-    .option(
-      '--pool <range>',
-      'addresses for machines without one of their own; repeatable',
-      collect,
-    )
-    .option('--router <address>', 'the default gateway')
-    .option('--dns <address>', 'a name server; repeatable', collect)
-    .option('--domain <name>', 'the DNS domain')
-    .option('--ntp <address>', 'a time server; repeatable', collect)
-    .option('--lease-time <seconds>', 'default 3600', wholeNumber)
-    .option('--unregistered <serve|ignore>', 'whether unknown MACs get an address (default ignore)')
-    .action(async (name: string, options: AddOptions, command: Command) => {
-      const { pool, ...rest } = options
-      const fields = { ...rest, ...(pool === undefined ? {} : { pools: pool }) }
-      const { status } = await connect(command).send('PUT', pathOf(name), { json: fields })
-      print(`subnet ${name} ${status === 201 ? 'added' : 'is as given'}\n`)
+  withFields(
+    subnet
+      .command('add <name>')
+      .description('add a subnet')
+      .requiredOption('--network <cidr>', 'like 192.0.2.0/24'),
+    { leaseTime: '; default 3600', unregistered: '; default ignore' },
+  ).action(async (name: string, options: Fields, command: Command) => {
+    await add(connect(command), name, changed({}, options))
+    print(`subnet ${name} added\n`)
+  })
+
+  withFields(
+    subnet
+      .command('set <name>')
+      .description('change a subnet; what is not given stays as it is')
+      .option('--network <cidr>', 'another network'),
+  )
+    .option('--no-pool', 'only machines with an address of their own get one')
+    .option('--no-router', 'name no default gateway')
+    .option('--no-dns', 'name no name server')
+    .option('--no-domain', 'name no DNS domain')
+    .option('--no-ntp', 'name no time server')
+    .action(async (name: string, options: Fields, command: Command) => {
+      const client = connect(command)
+      const current = await client.send<SubnetView>('GET', pathOf(name))
+      const { name: _name, version, ...fields } = current.body
+      const { body } = await client.send<SubnetView>('PUT', pathOf(name), {
+        json: changed(fields, options),
+        headers: current.etag === undefined ? {} : { 'if-match': current.etag },
+      })
+      print(`subnet ${name} ${body.version === version ? 'was like that already' : 'changed'}\n`)
     })
 
   subnet
@@ -89,4 +101,42 @@ export function subnetCommands(program: Command): void {
       await connect(command).send('DELETE', pathOf(name))
       print(`subnet ${name} removed\n`)
     })
+}
+
+const withFields = (command: Command, defaults = { leaseTime: '', unregistered: '' }): Command =>
+  command
+    .option(
+      '--pool <range>',
+      'addresses for machines without one of their own; repeatable',
+      collect,
+    )
+    .option('--router <address>', 'the default gateway')
+    .option('--dns <address>', 'a name server; repeatable', collect)
+    .option('--domain <name>', 'the DNS domain')
+    .option('--ntp <address>', 'a time server; repeatable', collect)
+    .option('--lease-time <seconds>', `how long a lease is${defaults.leaseTime}`, wholeNumber)
+    .option(
+      '--unregistered <serve|ignore>',
+      `whether unknown MACs get an address${defaults.unregistered}`,
+    )
+
+/** A list that is given replaces the one before; `false` empties its field. */
+function changed(fields: Partial<SubnetView>, { pool, ...options }: Fields) {
+  const next: Record<string, unknown> = { ...fields }
+  for (const [field, value] of Object.entries({ ...options, pools: pool })) {
+    if (value !== undefined) next[field] = value === false ? undefined : value
+  }
+  return next
+}
+
+/** Never over a subnet that is there already. */
+async function add(client: ApiClient, name: string, json: unknown): Promise<void> {
+  try {
+    await client.send('PUT', pathOf(name), { json, headers: { 'if-none-match': '*' } })
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 412)) throw error
+    throw new CliError(
+      `there is a subnet '${name}' already: rollcall subnet set ${name} changes it`,
+    )
+  }
 }

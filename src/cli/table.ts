@@ -36,6 +36,9 @@ export const print = (text: string): void => {
 
 export const printJson = (value: unknown): void => print(`${JSON.stringify(value, null, 2)}\n`)
 
+/** A value that is one of a stream's (NDJSON). */
+export const jsonLine = (value: unknown): string => `${JSON.stringify(value)}\n`
+
 export interface Columns<T> {
   readonly head: readonly string[]
   readonly row: (item: T) => readonly string[]

@@ -1,12 +1,12 @@
 import type { BootId, SeedDigest, SeedKey } from '../values/ids.ts'
-import type { Ipv4 } from '../values/ipv4.ts'
+import { formatIpv4, type Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { Boot, BootEvent } from './boot.ts'
 import type { Change, Decided } from './change.ts'
 import type { Facts } from './facts.ts'
 import type { Group } from './group.ts'
-import { addressesOf, foreignAddress } from './identity.ts'
+import { addressesOf } from './identity.ts'
 import { commandLineProblem, fillSeedArgument, type Image } from './image.ts'
 import type { Machine } from './machine.ts'
 import { samePort, type RelayPort } from './seen.ts'
@@ -14,12 +14,16 @@ import { record } from './timeline.ts'
 import { moveToken } from './token-lifecycle.ts'
 import { wantedToken } from './wanted-token.ts'
 
+/** What iPXE calls the processors that it is built for. */
+export const buildArchs = ['i386', 'x86_64', 'arm32', 'arm64', 'riscv64', 'loong64'] as const
+export type BuildArch = (typeof buildArchs)[number]
+
 export interface ScriptAsk {
   /** The NIC that booted, from the URL. */
   readonly mac: Mac
   readonly source: Ipv4 | undefined
   /** iPXE's `${buildarch}`, if it said so. */
-  readonly buildArch?: string
+  readonly buildArch?: BuildArch
   /** SMBIOS's serial number, if iPXE said it. */
   readonly serial?: string
 }
@@ -58,7 +62,15 @@ export function answerScript(
   if (machine === undefined) return { changes: [], result: { kind: 'unregistered', mac } }
 
   const latest = facts.latestBoot(machine.id)
-  const choice = chooseImage(facts, machine, ask, now)
+  const { source } = ask
+  if (source === undefined || !addressesOf(machine, facts, now).includes(source)) {
+    const from = source === undefined ? 'an unknown address' : formatIpv4(source)
+    return {
+      changes: foreignAsk(machine, mac, latest, fresh, now),
+      result: { kind: 'wait', reason: `asked from ${from}, which is not this machine's address` },
+    }
+  }
+  const choice = chooseImage(facts, ask)
   if ('reason' in choice) {
     const event: BootEvent = { kind: 'script.refused', reason: choice.reason }
     const happening = { machine: machine.id, mac, event }
@@ -107,16 +119,31 @@ function movedPort({ seen, mac }: Boot, learnt: RelayPort | undefined) {
   return { from: learnt, to: { relay: other.relay, circuit: other.circuit } }
 }
 
+/**
+ * Anybody can ask for any machine's script, so it neither begins a boot nor keeps one going, and says the
+ * same whoever asks: a running boot's timeline tells it once.
+ */
+function foreignAsk(
+  machine: Machine,
+  mac: Mac,
+  latest: Boot | undefined,
+  fresh: FreshBoot,
+  now: EpochMs,
+): readonly Change[] {
+  if (latest?.outcome !== 'running') return []
+  const reason = "it was asked for from an address that is not the machine's"
+  const event: BootEvent = { kind: 'script.refused', reason }
+  return record({ machine: machine.id, mac, event }, latest, fresh.boot, now).map((change) =>
+    change.kind === 'boot.put'
+      ? { ...change, boot: { ...change.boot, updated: latest.updated } }
+      : change,
+  )
+}
+
 function chooseImage(
   facts: Facts,
-  machine: Machine,
-  { source, buildArch }: ScriptAsk,
-  now: EpochMs,
+  { buildArch }: ScriptAsk,
 ): { readonly image: Image } | { readonly reason: string } {
-  const addresses = addressesOf(machine, facts, now)
-  if (source === undefined || !addresses.includes(source)) {
-    return { reason: foreignAddress(source, addresses) }
-  }
   const image = facts.defaultImage()
   if (image === undefined) return { reason: 'no image is the default; import one' }
   if (!image.ready) return { reason: `image ${image.name} has not arrived whole` }
@@ -127,7 +154,7 @@ function chooseImage(
 }
 
 /** `i386` is what iPXE says of itself under a BIOS, whatever the processor. */
-const runsOn = ({ arch }: Image, buildArch: string | undefined): boolean =>
+const runsOn = ({ arch }: Image, buildArch: BuildArch | undefined): boolean =>
   buildArch === undefined ||
   (arch === 'aarch64' ? buildArch === 'arm64' : ['i386', 'x86_64'].includes(buildArch))
 

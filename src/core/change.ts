@@ -25,6 +25,7 @@ export type Change =
   | { readonly kind: 'lease.put'; readonly lease: Lease }
   | { readonly kind: 'lease.delete'; readonly subnet: SubnetName; readonly mac: Mac }
   | { readonly kind: 'quarantine.put'; readonly quarantine: Quarantine }
+  | { readonly kind: 'quarantine.delete'; readonly address: Ipv4 }
   | { readonly kind: 'boot.put'; readonly boot: Boot }
   | { readonly kind: 'event.add'; readonly event: TimelineEvent }
   | { readonly kind: 'image.put'; readonly image: Image }

@@ -45,7 +45,8 @@ export function mayHave(
   now: EpochMs,
 ): boolean {
   const { subnet, mac, machine } = request
-  if (!isHostAddress(subnet, address)) return false
+  if (!isHostAddress(subnet, address) || address === subnet.router) return false
+  if (facts.isOwn(address)) return false
   if ((facts.quarantinedUntil(address) ?? 0) > now) return false
   const owner = facts.machineByAddress(address)
   if (owner !== undefined && owner.id !== machine?.id) return false

@@ -24,7 +24,8 @@ export function bootAnswer(client: DhcpClient, { bootFiles, httpUrl }: BootSourc
     case 'system':
       return { kind: 'nothing' }
     case 'ipxe': {
-      const file = `${httpUrl}/boot/${macWithHyphens(client.mac)}.ipxe`
+      const arch = buildArch(client.arch)
+      const file = `${httpUrl}/boot/${macWithHyphens(client.mac)}.ipxe${arch && `?arch=${arch}`}`
       return { kind: 'file', file, options: [noProxyDhcp] }
     }
     case 'pxe': {
@@ -40,6 +41,23 @@ export function bootAnswer(client: DhcpClient, { bootFiles, httpUrl }: BootSourc
       const options = [option.vendorClass.write('HTTPClient')]
       return { kind: 'file', file: `${httpUrl}/boot/files/${file}`, options }
     }
+  }
+}
+
+/** What iPXE's `${buildarch}` would say, so that no machine is sent another architecture's kernel. */
+function buildArch(arch: number | undefined): string {
+  switch (arch) {
+    case 0:
+      return 'i386' // iPXE for BIOS, whatever the processor
+    case 7:
+    case 9:
+    case 16:
+      return 'x86_64'
+    case 11:
+    case 19:
+      return 'arm64'
+    default:
+      return ''
   }
 }
 

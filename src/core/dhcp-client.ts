@@ -1,7 +1,7 @@
 import { unspecified, type Ipv4 } from '../values/ipv4.ts'
 import { macFromBytes, type Mac } from '../values/mac.ts'
 import type { SmbiosUuid } from '../values/uuid.ts'
-import { option } from '../wire/dhcp-options.ts'
+import { option, readLeniently } from '../wire/dhcp-options.ts'
 import type { DhcpMessage } from '../wire/dhcp.ts'
 import type { ClientKind } from './boot.ts'
 
@@ -22,9 +22,9 @@ export interface DhcpClient {
 export function dhcpClient(message: DhcpMessage): DhcpClient | undefined {
   const mac = ethernetAddress(message)
   if (mac === undefined) return undefined
-  const arch = option.clientArchitecture.read(message.options)?.[0]
-  const uuid = option.clientUuid.read(message.options)
-  const circuitId = option.relayAgent.read(message.options)?.circuitId
+  const arch = readLeniently(option.clientArchitecture, message.options)?.[0]
+  const uuid = readLeniently(option.clientUuid, message.options)
+  const circuitId = relayAgent(message)?.circuitId
   return {
     mac,
     kind: clientKind(message),
@@ -48,12 +48,16 @@ const ipxeHttp = 0x13
 const ipxeKernelFormats = [0x18 /* bzImage */, 0x24 /* EFI */]
 
 function clientKind({ options }: DhcpMessage): ClientKind {
-  const vendorClass = option.vendorClass.read(options) ?? ''
+  const vendorClass = readLeniently(option.vendorClass, options) ?? ''
   // iPXE calls itself PXEClient too, so it must be recognised first, or it is sent to fetch itself.
-  if (option.userClass.read(options)?.includes('iPXE')) return 'ipxe'
-  const features = option.ipxe.read(options)
+  if (readLeniently(option.userClass, options)?.includes('iPXE')) return 'ipxe'
+  const features = readLeniently(option.ipxe, options)
   if (features?.has(ipxeHttp) && ipxeKernelFormats.some((code) => features.has(code))) return 'ipxe'
   if (vendorClass.startsWith('HTTPClient')) return 'uefi-http'
   if (vendorClass.startsWith('PXEClient')) return 'pxe'
   return 'system'
 }
+
+/** What a relay says counts only if there is one: a client could write option 82 itself. */
+export const relayAgent = (request: DhcpMessage) =>
+  request.giaddr === unspecified ? undefined : option.relayAgent.read(request.options)

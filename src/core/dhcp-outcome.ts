@@ -51,7 +51,7 @@ export type DhcpDecision = {
 )
 
 /** Long enough for firmware to follow an offer up (OVMF takes 4 s), short enough to give it back. */
-export const offerTime = 60 as Seconds
+const offerTime = 60 as Seconds
 
 /** One message, and all that is known about it. */
 export interface Asked {
@@ -83,8 +83,10 @@ function leaseChanges({ facts, now, subnet, client }: Asked, type: 'offer' | 'ac
   const { mac } = client
   const before = facts.lease(subnet.name, mac)
   const same = before?.address === address ? before : undefined
-  // An offer of what the NIC holds anyway must not turn its lease into a mere offer.
-  if (type === 'offer' && same && isHeld(same, now)) return []
+  // An offer must not turn a lease into a mere offer: neither this NIC's own, nor that of the machine's
+  // other NIC, from which the reserved address passes over when it is asked for in earnest.
+  const held = facts.leaseByAddress(address)
+  if (type === 'offer' && held && isHeld(held, now)) return []
   const lease: Lease = {
     mac,
     subnet: subnet.name,

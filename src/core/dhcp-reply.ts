@@ -7,9 +7,16 @@ import {
   type Ipv4,
 } from '../values/ipv4.ts'
 import { seconds } from '../values/time.ts'
-import { option, optionsOf, type DhcpOptions, type OptionEntry } from '../wire/dhcp-options.ts'
+import {
+  option,
+  optionsOf,
+  readLeniently,
+  type DhcpOptions,
+  type OptionEntry,
+} from '../wire/dhcp-options.ts'
 import type { DhcpMessage, DhcpMessageType } from '../wire/dhcp.ts'
 import type { BootAnswer } from './dhcp-boot.ts'
+import { relayAgent } from './dhcp-client.ts'
 import type { Machine } from './machine.ts'
 import type { Subnet } from './subnet.ts'
 
@@ -89,7 +96,7 @@ const replyTo = (request: DhcpMessage): DhcpMessage => ({
 
 /** RFC 5107: a relay that wants renewals to pass through it names itself as the server. */
 const serverIdentifier = (request: DhcpMessage, server: Ipv4): Ipv4 =>
-  option.relayAgent.read(request.options)?.serverIdentifierOverride ?? server
+  relayAgent(request)?.serverIdentifierOverride ?? server
 
 /** RFC 2131 4.4.5: T1 at half of the lease, T2 at seven eighths. */
 const leaseTimes = ({ leaseTime }: Subnet): readonly OptionEntry[] => [
@@ -101,7 +108,7 @@ const leaseTimes = ({ leaseTime }: Subnet): readonly OptionEntry[] => [
 /** What the client asks for in option 55, or all of it from a client that asks for nothing. */
 function networkOptions(asked: DhcpOptions, grant: Grant): readonly OptionEntry[] {
   const { subnet, machine } = grant
-  const wanted = option.parameterRequestList.read(asked)
+  const wanted = readLeniently(option.parameterRequestList, asked)
   const entries: OptionEntry[] = [
     option.subnetMask.write(netmask(subnet.network.prefix)),
     option.broadcastAddress.write(broadcastOf(subnet.network)),
@@ -127,9 +134,12 @@ function bootOptions({ boot, server }: Grant): readonly OptionEntry[] {
   ]
 }
 
+/** One option's worth (RFC 3396): more would leave no room for the reply itself. */
+const longestEcho = 255
+
 /** The client identifier as it came (RFC 6842), and the relay's option 82 (RFC 3046 2.2). */
 const echoed = ({ options }: DhcpMessage): readonly OptionEntry[] =>
   [option.clientIdentifier.code, option.relayAgent.code].flatMap((code) => {
     const raw = options.get(code)
-    return raw === undefined ? [] : [[code, raw] as const]
+    return raw === undefined || raw.length > longestEcho ? [] : [[code, raw] as const]
   })

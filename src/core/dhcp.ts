@@ -6,7 +6,7 @@ import type { BootEvent } from './boot.ts'
 import type { Change } from './change.ts'
 import { chooseAddress, mayHave, type AddressRequest } from './dhcp-address.ts'
 import { bootAnswer } from './dhcp-boot.ts'
-import { dhcpClient } from './dhcp-client.ts'
+import { dhcpClient, relayAgent } from './dhcp-client.ts'
 import {
   grant,
   happened,
@@ -21,7 +21,7 @@ import {
 import { destinationOf, grantReply } from './dhcp-reply.ts'
 
 /** After a DECLINE: long enough for the intruder to be found out, short enough to lose no pool. */
-export const quarantineTime = 300 as Seconds
+const quarantineTime = 300 as Seconds
 
 /** What to do about one message (RFC 2131 4.3), as data: nothing is sent and nothing is kept here. */
 export function decideDhcp(
@@ -64,7 +64,7 @@ export function decideDhcp(
 
 /** RFC 3527, RFC 2131 4.3.1; a renewing client speaks from where it is, past the relay. */
 function subnetOf(message: DhcpMessage, context: DhcpContext, facts: DhcpFacts) {
-  const link = option.relayAgent.read(message.options)?.linkSelection
+  const link = relayAgent(message)?.linkSelection
   if (link !== undefined) return facts.subnetOf(link)
   if (message.giaddr !== unspecified) return facts.subnetOf(message.giaddr)
   return facts.subnetOf(message.ciaddr === unspecified ? context.server : message.ciaddr)
@@ -90,7 +90,7 @@ function discover(asked: Asked): DhcpDecision {
 function request(asked: Asked): DhcpDecision {
   const { message, context, facts, now, subnet, client } = asked
   const chosen = option.serverIdentifier.read(message.options)
-  const override = option.relayAgent.read(message.options)?.serverIdentifierOverride
+  const override = relayAgent(message)?.serverIdentifierOverride
   if (chosen !== undefined && chosen !== context.server && chosen !== override) {
     return silence('other-server', withdrawOffer(asked))
   }

@@ -26,6 +26,8 @@ export interface InventoryFacts {
   /** The one subnet whose network contains this address. */
   readonly subnetOf: (address: Ipv4) => Subnet | undefined
   readonly subnets: () => Iterable<Subnet>
+  /** Whether the address is this server's own: no machine may have it. */
+  readonly isOwn: (address: Ipv4) => boolean
 }
 
 export interface LeaseFacts {
@@ -33,6 +35,7 @@ export interface LeaseFacts {
   /** The lease on this address in whatever state, also an expired one. */
   readonly leaseByAddress: (address: Ipv4) => Lease | undefined
   readonly leases: () => Iterable<Lease>
+  readonly quarantine: () => Iterable<readonly [Ipv4, EpochMs]>
   /** Until when nobody gets this address; undefined when it is not in quarantine. */
   readonly quarantinedUntil: (address: Ipv4) => EpochMs | undefined
   /** The next pool address that nobody has a lease on, that is not reserved and not in quarantine. */

@@ -29,12 +29,12 @@ export interface Image {
 }
 
 /**
- * Works with cloud-init 22.4 and 25. `systemd.hostname=` keeps the name when the seed cannot be had:
- * `h=` alone does not, since cloud-init then gives up the whole data source. `i=` is left out: with it
- * cloud-init takes its cache on a disk that was kept, and never asks again.
+ * Works with cloud-init 22.4 and 25. `systemd.hostname=` keeps the name when the seed cannot be had;
+ * NoCloud's own `h=` does not, since cloud-init then gives up the whole data source, and otherwise it
+ * hides what meta-data says. Nor is there an `i=`: with it cloud-init takes its cache on a disk that was
+ * kept, and never asks again. Measured with 22.4.2.
  */
-export const defaultSeedArgument =
-  'systemd.hostname={hostname} ds=nocloud;dsmode=net;h={hostname};s={seed}'
+export const defaultSeedArgument = 'systemd.hostname={hostname} ds=nocloud;dsmode=net;s={seed}'
 
 const placeholders = new Set(['{hostname}', '{instance-id}', '{seed}'])
 

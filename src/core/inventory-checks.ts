@@ -43,11 +43,13 @@ function addressProblem(address: Ipv4, facts: InventoryFacts): string | undefine
   if (subnet === undefined) {
     return `${formatIpv4(address)} is in no subnet: add its subnet first`
   }
-  return unusable(subnet, address)
+  return facts.isOwn(address)
+    ? `${formatIpv4(address)} is this server's own address`
+    : unusable(subnet, address)
 }
 
 /** Why no machine can have this address in this subnet; undefined when one can. */
-export function unusable(subnet: Subnet, address: Ipv4): string | undefined {
+function unusable(subnet: Subnet, address: Ipv4): string | undefined {
   const where = `of subnet '${subnet.name}' (${formatNetwork(subnet.network)})`
   if (address === subnet.router) return `${formatIpv4(address)} is the router ${where}`
   if (isHostAddress(subnet, address)) return undefined

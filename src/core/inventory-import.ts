@@ -10,6 +10,7 @@ import {
   type MachineFields,
   type PlannedRecord,
 } from './inventory.ts'
+import { overlayOn } from './inventory-overlay.ts'
 import type { Machine } from './machine.ts'
 
 /** One machine of a list. What a row leaves out stays as it is on a machine that exists already. */
@@ -31,8 +32,9 @@ export type Import =
     }
 
 /**
- * A list of machines, taken whole or not at all. Each row is checked against the inventory as the
- * rows before it leave it, and every row's problem is told, not only the first.
+ * A list of machines, taken whole or not at all. It is checked as the end state that it describes, so
+ * that machines can swap addresses or cards whatever the order of their rows; and every row's problem is
+ * told, not only the first.
  *
  * @param freshIds one for each row
  */
@@ -42,7 +44,7 @@ export function planImport(
   freshIds: readonly MachineId[],
   now: EpochMs,
 ): Decided<Import> {
-  const overlay = overlayOn(facts)
+  const overlay = overlayOn(facts, endsOf(facts, rows))
   const firstRow = new Map<Hostname, number>()
   const counts = { created: 0, updated: 0, unchanged: 0 }
   const changes: Change[] = []
@@ -78,8 +80,19 @@ export function planImport(
   })
   return problems.length + conflicts.length > 0
     ? { changes: [], result: { outcome: 'refused', problems, conflicts } }
-    : { changes, result: { outcome: 'imported', ...counts } }
+    : {
+        changes: [...overlay.releases(), ...changes],
+        result: { outcome: 'imported', ...counts },
+      }
 }
+
+/** What a row makes of the machine with its hostname. */
+const merged = (row: ImportRow, current: Machine | undefined) => ({
+  macs: [],
+  labels: {},
+  ...current,
+  ...row,
+})
 
 function planRow(
   facts: InventoryFacts,
@@ -88,39 +101,15 @@ function planRow(
   now: EpochMs,
 ): Decided<PlannedRecord> {
   const current = facts.machineByHostname(row.hostname)
-  const kept = { macs: [], labels: {}, ...current }
-  return planRecord(facts, { ...kept, ...row }, current, { now, freshId })
+  return planRecord(facts, merged(row, current), current, { now, freshId })
 }
 
-/** The inventory as if these machines had been put. The machines below keep their other values. */
-function overlayOn(base: InventoryFacts) {
-  const byId = new Map<MachineId, Machine>()
-  const index = new Map<string, Machine>()
-  const keys = (machine: Machine): readonly string[] => [
-    `hostname ${machine.hostname}`,
-    ...machine.macs.map((mac) => `mac ${mac}`),
-    `address ${machine.address}`,
-    `serial ${machine.serial}`,
-    `uuid ${machine.uuid}`,
-  ]
-  const find = (key: string, below: Machine | undefined): Machine | undefined =>
-    index.get(key) ?? (below !== undefined && byId.has(below.id) ? undefined : below)
-  const facts: InventoryFacts = {
-    machine: (id) => byId.get(id) ?? base.machine(id),
-    machineByMac: (mac) => find(`mac ${mac}`, base.machineByMac(mac)),
-    machineByHostname: (name) => find(`hostname ${name}`, base.machineByHostname(name)),
-    machineByAddress: (address) => find(`address ${address}`, base.machineByAddress(address)),
-    machineBySerial: (serial) => find(`serial ${serial}`, base.machineBySerial(serial)),
-    machineByUuid: (uuid) => find(`uuid ${uuid}`, base.machineByUuid(uuid)),
-    subnet: base.subnet,
-    subnetOf: base.subnetOf,
-    subnets: base.subnets,
-    machines: base.machines,
+/** What is said of each machine that the list changes; a second row for it is refused elsewhere. */
+function endsOf(facts: InventoryFacts, rows: readonly ImportRow[]) {
+  const ends = new Map<Machine, MachineFields>()
+  for (const row of rows) {
+    const current = facts.machineByHostname(row.hostname)
+    if (current !== undefined && !ends.has(current)) ends.set(current, merged(row, current))
   }
-  // Each hostname is put at most once, so no key of an earlier put has to be taken back.
-  const put = (machine: Machine) => {
-    byId.set(machine.id, machine)
-    for (const key of keys(machine)) index.set(key, machine)
-  }
-  return { facts, put }
+  return ends
 }

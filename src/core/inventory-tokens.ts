@@ -3,10 +3,13 @@ import type { ApiToken } from './api-token.ts'
 import type { Decided } from './change.ts'
 import type { TokenFacts } from './facts.ts'
 
-export const planAddToken = (token: ApiToken): Decided<ApiToken> => ({
-  changes: [{ kind: 'api-token.put', token }],
-  result: token,
-})
+/** One name, one token: by its name people choose which to revoke. */
+export function planAddToken(facts: TokenFacts, token: ApiToken): Decided<'added' | 'name-taken'> {
+  const isTaken = [...facts.apiTokens()].some(({ name }) => name === token.name)
+  return isTaken
+    ? { changes: [], result: 'name-taken' }
+    : { changes: [{ kind: 'api-token.put', token }], result: 'added' }
+}
 
 /** The last token stays: without one nobody could make another. */
 export function planRevokeToken(

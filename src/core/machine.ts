@@ -18,7 +18,7 @@ export interface Machine {
   readonly labels: Readonly<Record<string, string>>
   /** Extra `#cloud-config` YAML, served as its user-data. */
   readonly cloudConfig?: string
-  /** Counts changes of this record; it is the HTTP entity tag. */
+  /** Counts changes of this record; part of the HTTP entity tag. */
   readonly version: number
   readonly created: EpochMs
   readonly updated: EpochMs

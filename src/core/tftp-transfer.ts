@@ -20,6 +20,8 @@ export type TransferEnd =
   | { readonly kind: 'completed' }
   /** The client answered our OACK with an ERROR (RFC 2347): firmware asks for a file's size so. Normal. */
   | { readonly kind: 'declined'; readonly reason: string }
+  /** The client had not answered at all, and its place was needed for another. */
+  | { readonly kind: 'evicted'; readonly reason: string }
   | { readonly kind: 'aborted'; readonly reason: string }
   | { readonly kind: 'timed-out'; readonly reason: string }
 
@@ -73,7 +75,7 @@ export class Transfer {
     this.#started = now
     this.#deadline = now
     this.#last = Math.floor(grant.content.length / grant.blockSize) + 1
-    this.#acked = grant.options.length > 0 ? -1 : 0
+    this.#acked = beforeFirst(grant)
     this.#next = this.#acked + 1
     this.#sent = this.#acked
     this.#recovered = 0
@@ -82,6 +84,14 @@ export class Transfer {
   /** What became of it; undefined while it runs. */
   get report(): TransferReport | undefined {
     return this.#report
+  }
+
+  /**
+   * Whether the first packet has gone unanswered for a whole wait. Perhaps nobody is there; one who is
+   * has had the time to say so, also amid hundreds that were powered on at once.
+   */
+  get isUnanswered(): boolean {
+    return this.#silences > 0 && this.#acked === beforeFirst(this.#grant)
   }
 
   /** When a running transfer's `dispatch`, having returned undefined, has something again. */
@@ -143,6 +153,15 @@ export class Transfer {
   supersede(now: EpochMs): void {
     if (this.#report !== undefined) return
     this.#finish({ kind: 'aborted', reason: 'the client started afresh' }, now)
+  }
+
+  /**
+   * Ends the transfer for another's sake, without a word: most likely nobody is there, and who is asks
+   * again after a silence, but not after an ERROR.
+   */
+  evict(now: EpochMs): void {
+    if (this.#report !== undefined) return
+    this.#finish({ kind: 'evicted', reason: 'it never answered, and others waited' }, now)
   }
 
   #acknowledged(wireBlock: number, now: EpochMs): void {
@@ -213,6 +232,9 @@ export class Transfer {
     return farewell
   }
 }
+
+/** The block before the first packet, which is the OACK (as block 0) or block 1. */
+const beforeFirst = ({ options }: TftpGrant): number => (options.length > 0 ? -1 : 0)
 
 const sameRequest = (a: TftpRequest, b: TftpRequest): boolean =>
   a.op === b.op &&

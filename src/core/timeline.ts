@@ -1,4 +1,4 @@
-import type { BootId, MachineId } from '../values/ids.ts'
+import { laterBootId, type BootId, type MachineId } from '../values/ids.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import {
@@ -57,8 +57,10 @@ export function record(
     if (boot?.outcome === 'running') {
       changes.push({ kind: 'boot.put', boot: { ...boot, outcome: 'superseded', updated: now } })
     }
-    boot = newBoot(happening, fresh, now)
+    boot = newBoot(happening, laterBootId(fresh, current?.id), now)
   } else if (isRepeated(event, boot)) {
+    // Firmware that still asks is still there; a script can be asked for by anybody.
+    if (event.kind === 'script.refused') return []
     return [{ kind: 'boot.put', boot: { ...boot, updated: now } }]
   }
   changes.push({ kind: 'boot.put', boot: advance(boot, happening, now) })

@@ -6,6 +6,7 @@ import {
   scriptFor,
   type ScriptAnswer,
   type ScriptBodies,
+  buildArchs,
 } from '../core/boot-script.ts'
 import type { Group } from '../core/group.ts'
 import { relayPortText, type RelayPort } from '../core/seen.ts'
@@ -59,7 +60,8 @@ export function bootRoutes(deps: BootDeps): Hono {
     if (c.req.method === 'HEAD') return script(c, '')
 
     const { peer: source, base } = connectionOf(c)
-    const buildArch = c.req.query('arch')
+    const said = c.req.query('arch')
+    const buildArch = buildArchs.find((arch) => arch === said)
     const serial = c.req.query('serial')?.trim().slice(0, 64)
     const ask = {
       mac: mac.value,

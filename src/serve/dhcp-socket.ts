@@ -1,73 +1,132 @@
-import { createSocket, type Socket } from 'node:dgram'
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import koffi from 'koffi'
+import { readFileSync } from 'node:fs'
+import type { Logger } from 'pino'
+import { udpSocketOn } from './libc.ts'
+import type { Segment } from './segments.ts'
 
-/** An interface of this host on which machines live. */
-export interface Segment {
-  /** `lo` is a segment like any other, but for what it cannot do: broadcast. */
-  readonly interface: string
-  /** Its first IPv4 address, in dotted form. */
-  readonly address: string
-}
+/** A storm of 5,000 machines may arrive while one commit is being written; the kernel caps it. */
+const receiveBuffer = 4 << 20
+/** How often to look whether the interface is still the one that the socket is bound to. */
+const lookMs = 5000
 
-/** linux/socket.h and asm-generic/socket.h; the same numbers on x86-64 and arm64. */
-const linux = {
-  AF_INET: 2,
-  SOCK_DGRAM: 2,
-  SOCK_CLOEXEC: 0o2000000,
-  SOL_SOCKET: 1,
-  SO_REUSEADDR: 2,
-  SO_BROADCAST: 6,
-  SO_BINDTODEVICE: 25,
-} as const
+type Receive = (bytes: Uint8Array, from: RemoteInfo) => void
 
 /**
- * A UDP socket that hears one interface only, its broadcasts included, and whose broadcasts leave by
- * that interface with its address. Node can neither bind to a device nor tell where a datagram came
- * in, so the socket is made by libc and handed over.
+ * The UDP socket of one segment. It hears that interface only, and its broadcasts leave there. An
+ * interface that is taken away and made again (a bridge, a VLAN, a driver that was loaded anew) is
+ * another one to the kernel, and a socket bound to the old one is deaf without an error: it is opened
+ * again.
+ */
+export class DhcpSocket {
+  readonly port: number
+  readonly #segment: Segment
+  readonly #receive: Receive
+  readonly #log: Pick<Logger, 'warn' | 'error' | 'info'>
+  #socket: Socket
+  #interfaceIndex: string | undefined
+  #isDeaf = false
+  readonly #looking: NodeJS.Timeout
+
+  /** @throws Error in words that say what to do */
+  static async open(
+    segment: Segment,
+    port: number,
+    receive: Receive,
+    log: Pick<Logger, 'warn' | 'error' | 'info'>,
+  ): Promise<DhcpSocket> {
+    return new DhcpSocket(segment, await openSocket(segment, port), receive, log)
+  }
+
+  private constructor(
+    segment: Segment,
+    socket: Socket,
+    receive: Receive,
+    log: Pick<Logger, 'warn' | 'error' | 'info'>,
+  ) {
+    this.#segment = segment
+    this.#receive = receive
+    this.#log = log
+    this.port = socket.address().port
+    this.#socket = this.#listen(socket)
+    this.#interfaceIndex = indexOf(segment)
+    this.#looking = setInterval(() => void this.#look(), lookMs).unref()
+  }
+
+  send(bytes: Uint8Array, to: { readonly address: string; readonly port: number }): Promise<void> {
+    return new Promise((sent, failed) => {
+      this.#socket.send(bytes, to.port, to.address, (error) => (error ? failed(error) : sent()))
+    })
+  }
+
+  /** Nothing is received any more; what is under way can still be sent. */
+  deafen(): void {
+    this.#isDeaf = true
+    clearInterval(this.#looking)
+  }
+
+  close(): Promise<void> {
+    this.deafen()
+    return new Promise((closed) => this.#socket.close(closed))
+  }
+
+  #listen(socket: Socket): Socket {
+    socket.setRecvBufferSize(receiveBuffer)
+    socket.on('message', (bytes, from) => {
+      if (!this.#isDeaf) this.#receive(bytes, from)
+    })
+    socket.on('error', (error) =>
+      this.#log.error({ err: error }, `DHCP on ${this.#segment.interface}`),
+    )
+    return socket
+  }
+
+  async #look(): Promise<void> {
+    const { interface: device } = this.#segment
+    const index = indexOf(this.#segment)
+    if (index === this.#interfaceIndex) return
+    this.#interfaceIndex = index
+    if (index === undefined) {
+      this.#log.warn(`interface ${device} is gone: no DHCP there until it is back`)
+      return
+    }
+    try {
+      const socket = await openSocket(this.#segment, this.port)
+      this.#socket.close()
+      this.#socket = this.#listen(socket)
+      this.#log.info(`interface ${device} is another one now: DHCP listens on it`)
+    } catch (error) {
+      this.#interfaceIndex = undefined // to try again
+      this.#log.error({ err: error }, `DHCP on ${device} could not be taken up again`)
+    }
+  }
+}
+
+/** The kernel's number for the interface; a new one each time that it is made. */
+function indexOf({ interface: device }: Segment): string | undefined {
+  try {
+    return readFileSync(`/sys/class/net/${device}/ifindex`, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Node can neither bind to a device nor tell where a datagram came in, so the socket is made by libc and
+ * handed over.
  * @throws Error in words that say what to do
  */
-export async function openDhcpSocket(segment: Segment, port: number): Promise<Socket> {
+async function openSocket(segment: Segment, port: number): Promise<Socket> {
   const socket = createSocket('udp4')
   const listening = once(socket, 'listening') // a socket that is handed over listens at once
-  if (segment.interface === 'lo') socket.bind({ address: segment.address, port })
-  else socket.bind({ fd: bindToDevice(segment.interface, port) })
   try {
+    if (segment.interface === 'lo') socket.bind({ address: segment.address, port })
+    else socket.bind({ fd: udpSocketOn(segment.interface, port) })
     await listening
   } catch (error) {
     throw inWords(error, segment.interface, port)
   }
   return socket
-}
-
-function bindToDevice(device: string, port: number): number {
-  const libc = koffi.load('libc.so.6')
-  const socket = libc.func('int socket(int, int, int)')
-  const setsockopt = libc.func('int setsockopt(int, int, int, const void *, uint32_t)')
-  const bind = libc.func('int bind(int, const void *, uint32_t)')
-  const close = libc.func('int close(int)')
-
-  const fd = Number(socket(linux.AF_INET, linux.SOCK_DGRAM | linux.SOCK_CLOEXEC, 0))
-  const check = (result: unknown): void => {
-    if (Number(result) >= 0) return
-    const errno = koffi.errno()
-    if (fd >= 0) close(fd)
-    const code = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0]
-    throw inWords({ code: code ?? `errno ${errno}` }, device, port)
-  }
-  const set = (option: number, value: Uint8Array): void =>
-    check(setsockopt(fd, linux.SOL_SOCKET, option, value, value.length))
-  const on = Uint8Array.of(1, 0, 0, 0)
-
-  check(fd)
-  set(linux.SO_REUSEADDR, on)
-  set(linux.SO_BROADCAST, on)
-  set(linux.SO_BINDTODEVICE, Buffer.from(`${device}\0`, 'latin1'))
-  const address = Buffer.alloc(16) // struct sockaddr_in: family, port, address (any), padding
-  address.writeUInt16LE(linux.AF_INET, 0)
-  address.writeUInt16BE(port, 2)
-  check(bind(fd, address, address.length))
-  return fd
 }
 
 function inWords(error: unknown, device: string, port: number): Error {

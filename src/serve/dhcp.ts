@@ -1,4 +1,4 @@
-import type { RemoteInfo, Socket } from 'node:dgram'
+import type { RemoteInfo } from 'node:dgram'
 import type { Logger } from 'pino'
 import type { BootFiles } from '../core/boot-file.ts'
 import { decideDhcp } from '../core/dhcp.ts'
@@ -9,7 +9,7 @@ import { bootId } from '../values/ids.ts'
 import { formatIpv4, parseIpv4, type Ipv4Network } from '../values/ipv4.ts'
 import { must } from '../values/parse.ts'
 import type { EpochMs } from '../values/time.ts'
-import { option } from '../wire/dhcp-options.ts'
+import { option, readLeniently } from '../wire/dhcp-options.ts'
 import {
   DhcpDecodeError,
   decodeDhcp,
@@ -17,8 +17,10 @@ import {
   largestReply,
   type DhcpMessage,
 } from '../wire/dhcp.ts'
-import { openDhcpSocket, type Segment } from './dhcp-socket.ts'
+import { DhcpSocket } from './dhcp-socket.ts'
 import type { Metrics } from './metrics.ts'
+import { RateLimit } from './rate-limit.ts'
+import type { Segment } from './segments.ts'
 import type { Strangers } from './strangers.ts'
 
 export interface DhcpServerOptions {
@@ -43,21 +45,25 @@ export interface DhcpServer {
 }
 
 const clientPort = 68
-/** A storm of 5,000 machines may arrive while one commit is being written. */
-const receiveBuffer = 4 << 20
+/** No client sends more than an Ethernet frame holds; what is longer was made to keep us busy. */
+const largestRequest = 4096
 
 /** Receive, decode, decide, commit, encode, send. The reply leaves after its change is durable. */
 export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpServer> {
   const { segment, store, clock, random, strangers, metrics, log } = options
-  const socket = await openDhcpSocket(segment, options.port)
-  enlargeBuffer(socket)
-  const port = socket.address().port
   const server = must(parseIpv4(segment.address))
   const underway = new Set<Promise<void>>()
+  const strangerLines = new RateLimit(20)
+  const failureLines = new RateLimit(20)
+  const exhaustedLines = new RateLimit(5)
 
   async function serve(bytes: Uint8Array, from: RemoteInfo): Promise<void> {
     metrics.dhcpReceived.inc()
     const now = clock()
+    if (bytes.length > largestRequest) {
+      metrics.dhcpFailed.inc({ reason: 'oversized' })
+      return
+    }
     const message = decodeDhcp(bytes)
     const context = {
       server,
@@ -75,11 +81,14 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
     if (decision.stranger) notice(decision.stranger, decision, now)
     if (decision.kind === 'silence') {
       metrics.dhcpSilent.inc({ reason: decision.reason })
+      if (decision.reason === 'no-address' && exhaustedLines.pass(now) !== undefined) {
+        log.warn(`a pool is used up: no address for ${mac(message)}; see 'rollcall lease list'`)
+      }
       return
     }
     const { reply, to, type } = decision
-    const maxSize = largestReply(option.maxMessageSize.read(message.options))
-    await send(encodeDhcp(reply, { maxSize }), endpoint(to, from))
+    const maxSize = largestReply(readLeniently(option.maxMessageSize, message.options))
+    await socket.send(encodeDhcp(reply, { maxSize }), endpoint(to, from))
     metrics.dhcpSent.inc({ type })
     log.debug({ type, mac: mac(reply), address: formatIpv4(reply.yiaddr) }, 'DHCP reply')
   }
@@ -98,13 +107,16 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
       ...(arch === undefined ? {} : { arch }),
       ...(address === undefined ? {} : { address }),
     }
-    if (strangers.saw(sighting, now)) {
-      log.info({ mac, subnet: subnet.name }, `${mac} is not in the inventory`)
-    }
+    if (!strangers.saw(sighting, now)) return
+    const held = strangerLines.pass(now)
+    if (held === undefined) return
+    const more = held > 0 ? ` (and ${held} others since the last such line)` : ''
+    log.info({ mac, subnet: subnet.name }, `${mac} is not in the inventory${more}`)
   }
 
   /** Off port 67 there are no well-known client ports: answers go back to where they came from. */
   function endpoint(to: Destination, from: RemoteInfo): { address: string; port: number } {
+    const { port } = socket
     const wellKnown = port === 67
     switch (to.kind) {
       case 'relay':
@@ -118,32 +130,27 @@ export async function startDhcpServer(options: DhcpServerOptions): Promise<DhcpS
     }
   }
 
-  const send = (bytes: Uint8Array, to: { address: string; port: number }): Promise<void> =>
-    new Promise((sent, failed) => {
-      socket.send(bytes, to.port, to.address, (error) => (error ? failed(error) : sent()))
-    })
-
   function receive(bytes: Uint8Array, from: RemoteInfo): void {
     const task = serve(bytes, from).catch((error: unknown) => {
       const malformed = error instanceof DhcpDecodeError
       metrics.dhcpFailed.inc({ reason: malformed ? 'malformed' : failureName(error) })
       // Anybody can send rubbish: it is counted, and shown to those who look for it.
       if (malformed) log.debug({ from: from.address, field: error.field }, error.message)
-      else log.error({ err: error, from: from.address }, 'a DHCP message could not be served')
+      else if (failureLines.pass(clock()) !== undefined) {
+        log.error({ err: error, from: from.address }, 'a DHCP message could not be served')
+      }
     })
     underway.add(task)
     void task.finally(() => underway.delete(task))
   }
 
-  socket.on('message', receive)
-  socket.on('error', (error) => log.error({ err: error }, `DHCP on ${segment.interface}`))
-
+  const socket = await DhcpSocket.open(segment, options.port, receive, log)
   return {
-    port,
+    port: socket.port,
     async stop() {
-      socket.off('message', receive)
+      socket.deafen()
       await Promise.all(underway)
-      await new Promise<void>((closed) => socket.close(closed))
+      await socket.close()
     },
   }
 }
@@ -155,9 +162,7 @@ function sourceOf({ address }: RemoteInfo) {
 
 const failureName = (error: unknown): string => (error instanceof Error ? error.name : 'unknown')
 
-const mac = ({ chaddr }: DhcpMessage): string => Buffer.from(chaddr).toString('hex')
-
-/** The kernel caps it at net.core.rmem_max; what it grants is good enough. */
-function enlargeBuffer(socket: Socket): void {
-  socket.setRecvBufferSize(receiveBuffer)
-}
+const mac = ({ chaddr }: DhcpMessage): string =>
+  Buffer.from(chaddr)
+    .toString('hex')
+    .replaceAll(/(..)(?=.)/g, '$1:')

@@ -11,7 +11,7 @@ export interface Metrics {
   readonly tftpBytes: Counter
   readonly tokensReleased: Counter<'outcome'>
   readonly tokensRefused: Counter<'reason'>
-  readonly httpRequests: Counter<'listener' | 'status'>
+  readonly tftpDropped: Counter<'reason'>
   readonly commitSeconds: Histogram
 }
 
@@ -49,7 +49,9 @@ export function makeMetrics(): Metrics {
       'User-data that went out without its bootstrap token, by reason',
       ['reason'],
     ),
-    httpRequests: counter('http_requests_total', 'HTTP requests answered', ['listener', 'status']),
+    tftpDropped: counter('tftp_dropped_total', 'TFTP packets that led to nothing, by reason', [
+      'reason',
+    ]),
     commitSeconds: new Histogram({
       name: 'rollcall_dhcp_decision_seconds',
       help: 'From a DHCP message received to its change on the disk',

@@ -1,19 +1,31 @@
-import { networkInterfaces } from 'node:os'
-import type { Segment } from './dhcp-socket.ts'
+import { readdirSync } from 'node:fs'
+import { accepted, refused, type Parsed } from '../values/parse.ts'
+import { interfaceAddress, LibcError } from './libc.ts'
 
-/** Finds each named interface's first IPv4 address. @throws Error that names the interface */
-export function findSegments(names: readonly string[]): readonly Segment[] {
-  const all = networkInterfaces()
-  return names.map((name) => {
-    const found = all[name]
-    if (found === undefined) {
-      const others = Object.keys(all).join(', ')
-      throw new Error(`there is no interface ${name} with an address; this host has ${others}`)
+/** An interface of this host on which machines live. */
+export interface Segment {
+  /** `lo` is a segment like any other, but for what it cannot do: broadcast. */
+  readonly interface: string
+  /** Its first IPv4 address, in dotted form. */
+  readonly address: string
+}
+
+/** Finds the interface's address; what is wrong with it is said in words that name it. */
+export function findSegment(name: string): Parsed<Segment> {
+  try {
+    return accepted({ interface: name, address: interfaceAddress(name) })
+  } catch (error) {
+    if (!(error instanceof LibcError)) throw error
+    if (error.code === 'ENODEV') {
+      const others = readdirSync('/sys/class/net').join(', ')
+      return refused(`there is no interface ${name}; this host has ${others}`)
     }
-    const ipv4 = found.find(({ family }) => family === 'IPv4')
-    if (ipv4 === undefined) {
-      throw new Error(`interface ${name} has no IPv4 address; give it one in the machines' subnet`)
+    if (error.code === 'EADDRNOTAVAIL') {
+      return refused(
+        `interface ${name} has no IPv4 address; give it one in the machines' subnet ` +
+          `(ip address add … dev ${name})`,
+      )
     }
-    return { interface: name, address: ipv4.address }
-  })
+    return refused(`interface ${name}: ${error.code}`)
+  }
 }

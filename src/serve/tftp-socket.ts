@@ -27,15 +27,29 @@ export async function openSocket(address: string, port: number): Promise<Socket>
   return socket
 }
 
-/** What cannot be sent (no buffer, no route, a firewall) is lost like any packet: it will be repeated. */
-export function send(socket: Socket, message: TftpMessage, to: TftpPeer): void {
-  socket.send(encodeTftpParts(message), to.port, formatIpv4(to.address), () => undefined)
+/**
+ * What cannot be sent is lost like any packet, and repeated like one. Some of it Node reports (no
+ * buffer, no route, a firewall), some it throws for at once (a port or a socket that it won't use).
+ */
+export function send(
+  socket: Socket,
+  message: TftpMessage,
+  to: TftpPeer,
+  onLost: () => void = () => undefined,
+): void {
+  const parts = encodeTftpParts(message)
+  try {
+    socket.send(parts, to.port, formatIpv4(to.address), (error) => {
+      if (error) onLost()
+    })
+  } catch {
+    onLost()
+  }
 }
 
-export const peerOf = (from: RemoteInfo): TftpPeer => ({
-  address: must(parseIpv4(from.address)),
-  port: from.port,
-})
+/** @returns undefined for port 0, from which RFC 768 lets a packet come and to which none can be sent */
+export const senderOf = ({ address, port }: RemoteInfo): TftpPeer | undefined =>
+  port === 0 ? undefined : { address: must(parseIpv4(address)), port }
 
 /** The one place where a packet that cannot be read becomes nothing. */
 export function readMessage(bytes: Uint8Array): TftpMessage | undefined {

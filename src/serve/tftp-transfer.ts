@@ -2,9 +2,9 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import type { Transfer, TransferReport } from '../core/tftp-transfer.ts'
 import { formatIpv4 } from '../values/ipv4.ts'
 import type { EpochMs } from '../values/time.ts'
-import { errorCode, type TftpRequest } from '../wire/tftp.ts'
-import type { TftpPeer } from './tftp-event.ts'
-import { openSocket, peerOf, readMessage, send } from './tftp-socket.ts'
+import { errorCode, type TftpMessage, type TftpRequest } from '../wire/tftp.ts'
+import type { TftpDropReason, TftpPeer } from './tftp-event.ts'
+import { readMessage, send, senderOf, type openSocket } from './tftp-socket.ts'
 
 export interface TransferTaskOptions {
   readonly transfer: Transfer
@@ -12,8 +12,8 @@ export interface TransferTaskOptions {
   /** The local address, the same that the request came to. */
   readonly address: string
   readonly clock: () => EpochMs
-  /** A packet from another address or port than the peer's. */
-  readonly onStranger: () => void
+  readonly open: typeof openSocket
+  readonly onDrop: (reason: TftpDropReason) => void
 }
 
 /** One transfer on a socket of its own, whose port is the server's transfer identifier. */
@@ -38,6 +38,10 @@ export class TransferTask {
     return this.#ended.promise
   }
 
+  get isUnanswered(): boolean {
+    return this.#options.transfer.isUnanswered
+  }
+
   isSupersededBy(request: TftpRequest): boolean {
     return this.#options.transfer.isSupersededBy(request)
   }
@@ -48,6 +52,12 @@ export class TransferTask {
     this.#pump(now)
   }
 
+  evict(): void {
+    const now = this.#now()
+    this.#options.transfer.evict(now)
+    this.#pump(now)
+  }
+
   abort(reason: string): void {
     const now = this.#now()
     this.#options.transfer.abort(reason, now)
@@ -55,9 +65,9 @@ export class TransferTask {
   }
 
   async #open(): Promise<void> {
-    const { transfer, address } = this.#options
+    const { transfer, address, open } = this.#options
     try {
-      this.#socket = await openSocket(address, 0)
+      this.#socket = await open(address, 0)
     } catch (error) {
       // Out of descriptors or ports. The client hears nothing, so it asks again.
       const reason = error instanceof Error ? error.message : String(error)
@@ -71,7 +81,7 @@ export class TransferTask {
     const { transfer, peer } = this.#options
     const message = readMessage(bytes)
     if (from.port !== peer.port || from.address !== this.#host) {
-      this.#options.onStranger()
+      this.#options.onDrop('strangers')
       // An ERROR is never answered with an ERROR: two servers could go on so for ever.
       if (message !== undefined && message.op !== 'error') this.#turnAway(from)
       return
@@ -86,7 +96,8 @@ export class TransferTask {
   #turnAway(from: RemoteInfo): void {
     const code = errorCode.unknownTransferId
     const message = { op: 'error', code, message: 'unknown transfer' } as const
-    if (this.#socket !== undefined) send(this.#socket, message, peerOf(from))
+    const stranger = senderOf(from)
+    if (stranger !== undefined) this.#send(message, stranger)
   }
 
   #pump(now: EpochMs): void {
@@ -94,13 +105,18 @@ export class TransferTask {
     const socket = this.#socket
     if (socket === undefined) return
     for (let out = transfer.dispatch(now); out !== undefined; out = transfer.dispatch(now)) {
-      send(socket, out, peer)
+      this.#send(out, peer)
     }
     const { report } = transfer
     if (report === undefined) return this.#sleepUntil(transfer.pollAt, now)
     clearTimeout(this.#timer)
     this.#socket = undefined
     socket.close(() => this.#ended.resolve(report))
+  }
+
+  #send(message: TftpMessage, to: TftpPeer): void {
+    if (this.#socket === undefined) return
+    send(this.#socket, message, to, () => this.#options.onDrop('unsent'))
   }
 
   /** Most wake-ups are put off by an ACK: the timer stays, and looks again when it fires. */

@@ -3,8 +3,15 @@ import { answerRequest, defaultLimits, type TftpGrant, type TftpLimits } from '.
 import { defaultPatience, Transfer, type Patience } from '../core/tftp-transfer.ts'
 import type { EpochMs } from '../values/time.ts'
 import type { TftpRequest } from '../wire/tftp.ts'
-import { endEvent, type TftpEvent, type TftpPeer } from './tftp-event.ts'
-import { openSocket, peerOf, readMessage, send } from './tftp-socket.ts'
+import {
+  endEvent,
+  type TftpDropReason,
+  type TftpDrops,
+  type TftpEvent,
+  type TftpPeer,
+} from './tftp-event.ts'
+import { TransferPlaces } from './tftp-places.ts'
+import { openSocket, readMessage, send, senderOf } from './tftp-socket.ts'
 import { TransferTask } from './tftp-transfer.ts'
 
 export interface TftpServerOptions {
@@ -16,27 +23,22 @@ export interface TftpServerOptions {
   readonly files: (name: string) => Uint8Array | undefined
   readonly clock: () => EpochMs
   readonly onEvent?: (event: TftpEvent) => void
+  /** Hears of each packet that led to nothing. */
+  readonly onDrop?: (reason: TftpDropReason) => void
   /** Transfers at once. A request beyond it is dropped, so that the client asks again. */
   readonly maxTransfers?: number
+  /** Transfers at once to one address: firmware has one, or two if it was reset. */
+  readonly maxPerAddress?: number
   readonly limits?: TftpLimits
   readonly patience?: Patience
-}
-
-/** Packets that led to nothing, since the start. */
-interface TftpDrops {
-  /** Requests beyond `maxTransfers`. */
-  busy: number
-  /** Packets to the listening port that are no request. */
-  malformed: number
-  /** Requests repeated while their transfer ran. */
-  repeated: number
-  /** Packets to a transfer from somebody else. */
-  strangers: number
+  /** Where the sockets come from. */
+  readonly open?: typeof openSocket
 }
 
 export interface TftpServer {
   readonly address: string
   readonly port: number
+  /** Since the start. */
   readonly drops: Readonly<TftpDrops>
   /** Transfers under way. */
   readonly running: number
@@ -55,56 +57,69 @@ export async function startTftpServer({
   files,
   clock,
   onEvent = () => undefined,
+  onDrop = () => undefined,
   maxTransfers = 1024,
+  maxPerAddress = 32,
   limits = defaultLimits,
   patience = defaultPatience,
+  open = openSocket,
 }: TftpServerOptions): Promise<TftpServer> {
-  const listener = await openSocket(address, port)
+  const listener = await open(address, port)
   // Refusals, too, come from a port of their own, where a client looks for its transfer.
-  const refusals = await openSocket(address, 0)
-  const transfers = new Map<string, TransferTask>()
-  const drops: TftpDrops = { busy: 0, malformed: 0, repeated: 0, strangers: 0 }
+  const refusals = await open(address, 0)
+  const places = new TransferPlaces<TransferTask>(maxTransfers, maxPerAddress)
+  /** Those that have left their places too, until their sockets are closed. */
+  const unfinished = new Set<Promise<void>>()
+  let begun = 0
+
+  const drops: TftpDrops = { busy: 0, malformed: 0, repeated: 0, strangers: 0, unsent: 0 }
+  const drop = (reason: TftpDropReason): void => {
+    drops[reason] += 1
+    onDrop(reason)
+  }
 
   const receive = (bytes: Uint8Array, from: RemoteInfo): void => {
     const request = readMessage(bytes)
-    if (request?.op !== 'rrq' && request?.op !== 'wrq') {
-      drops.malformed += 1
-      return
+    const peer = senderOf(from)
+    if (peer === undefined) return drop('malformed')
+    if (request?.op !== 'rrq' && request?.op !== 'wrq') return drop('malformed')
+    const running = places.at(peer)
+    if (running?.isSupersededBy(request) === false) return drop('repeated')
+    if (running !== undefined) {
+      places.release(peer, running)
+      running.supersede()
     }
-    const peer = peerOf(from)
-    const key = keyOf(peer)
-    const running = transfers.get(key)
-    if (running?.isSupersededBy(request) === false) {
-      drops.repeated += 1
-      return
-    }
-    running?.supersede()
     const answer = answerRequest(request, files, limits)
     switch (answer.kind) {
       case 'refusal': {
         const { file, error } = answer
-        send(refusals, error, peer)
+        send(refusals, error, peer, () => drop('unsent'))
         onEvent({ kind: 'refused', peer, file, code: error.code, reason: error.message })
         return
       }
       case 'grant':
-        if (transfers.size >= maxTransfers) drops.busy += 1
-        else void begin(answer, request, peer)
+        if (places.makeRoom(peer.address)) begin(answer, request, peer)
+        else drop('busy')
         return
     }
   }
 
-  const begin = async (grant: TftpGrant, request: TftpRequest, peer: TftpPeer): Promise<void> => {
+  const begin = (grant: TftpGrant, request: TftpRequest, peer: TftpPeer): void => {
     const { file, blockSize, windowSize } = grant
     const transfer = new Transfer(grant, request, clock(), patience)
-    const onStranger = (): void => void (drops.strangers += 1)
-    const task = new TransferTask({ transfer, peer, address, clock, onStranger })
-    const key = keyOf(peer)
-    transfers.set(key, task)
-    onEvent({ kind: 'started', peer, file, size: grant.content.length, blockSize, windowSize })
-    const report = await task.done
-    if (transfers.get(key) === task) transfers.delete(key)
-    onEvent(endEvent(peer, file, report))
+    const task = new TransferTask({ transfer, peer, address, clock, open, onDrop: drop })
+    places.take(peer, task)
+    begun += 1
+    const which = { peer, file, transfer: begun }
+    onEvent({ kind: 'started', ...which, size: grant.content.length, blockSize, windowSize })
+    const finish = async (): Promise<void> => {
+      const report = await task.done
+      places.release(peer, task)
+      unfinished.delete(finished)
+      onEvent(endEvent(which, report))
+    }
+    const finished = finish()
+    unfinished.add(finished)
   }
 
   listener.on('message', receive)
@@ -112,11 +127,10 @@ export async function startTftpServer({
 
   const stopNow = async (drainMs: number): Promise<void> => {
     listener.close()
-    const all = Promise.all(Array.from(transfers.values(), (task) => task.done))
     const deadline = setTimeout(() => {
-      for (const task of transfers.values()) task.abort('the server is stopping')
+      for (const task of places.tasks()) task.abort('the server is stopping')
     }, drainMs)
-    await all
+    await Promise.all(unfinished)
     clearTimeout(deadline)
     refusals.close()
   }
@@ -126,10 +140,8 @@ export async function startTftpServer({
     port: listener.address().port,
     drops,
     get running() {
-      return transfers.size
+      return places.taken
     },
     stop: ({ drainMs = 5000 } = {}) => (stopping ??= stopNow(drainMs)),
   }
 }
-
-const keyOf = ({ address, port }: TftpPeer): string => `${address}:${port}`

@@ -24,7 +24,7 @@ export interface Power {
 }
 
 /** Milliseconds for a boot file of a megabyte or less. */
-const transferMs = 30_000
+const transferMs = 20_000
 
 /** @throws BootFailure in the words of a screen */
 export async function loadBootFile(firmware: Firmware, power: Power): Promise<Lease> {
@@ -64,12 +64,25 @@ async function fetched(
   try {
     if (via === 'http') return await fetchLikeUefi(file, from, signal)
     const fetchTftp = via === 'tftp-like-ovmf' ? fetchLikeOvmf : fetchLikeIpxe
-    const { bytes } = await fetchTftp(target)
+    const { bytes } = await unlessPoweredOff(fetchTftp(target), signal)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     return { name: file, sha256, size: bytes.length }
   } catch (error) {
     if (!(error instanceof TftpFetchError || error instanceof HttpFailure)) throw error
     throw new BootFailure(error.message)
+  }
+}
+
+/** A TFTP transfer cannot be called off: it is left to its time-out. */
+export async function unlessPoweredOff<T>(transfer: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const off = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', off, { once: true })
+  try {
+    if (signal.aborted) off()
+    return await Promise.race([transfer, promise])
+  } finally {
+    signal.removeEventListener('abort', off)
   }
 }
 

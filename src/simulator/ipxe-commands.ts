@@ -92,6 +92,8 @@ const execCommand: Command = {
     const [uri = ''] = call.args
     const image = shell.images.get(uri) ?? (await acquire(call, shell))
     if (image.script !== undefined) {
+      // core/image.c: an image that runs is not registered, or a script would be an initrd.
+      shell.images.delete(image.name)
       return { kind: call.flags.has('replace') ? 'replace' : 'call', script: image.script }
     }
     const initrds = [...shell.images.values()].filter((each) => each !== image)

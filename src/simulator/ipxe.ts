@@ -1,7 +1,7 @@
 import { formatIpv4 } from '../values/ipv4.ts'
 import { type Lease, obtainLease } from './dhcp.ts'
 import type { DhcpClient } from './dhcp-clients.ts'
-import type { Power } from './firmware.ts'
+import { type Power, unlessPoweredOff } from './firmware.ts'
 import { fetchHttp, HttpFailure } from './http.ts'
 import type { Download, IpxeHost } from './ipxe-commands.ts'
 import { type IpxeEnd, runIpxe } from './ipxe-script.ts'
@@ -129,14 +129,14 @@ async function autoexec({ site, signal }: Power, lease: Lease): Promise<string |
       const url = new URL('autoexec.ipxe', own).href
       return (await fetchHttp({ url, from, headers: {}, signal })).head.toString()
     }
-    const { bytes } = await fetchLikeIpxe({
+    const transfer = fetchLikeIpxe({
       host: formatIpv4(lease.nextServer),
       port: site.tftpPort,
       localAddress: from,
       file: 'autoexec.ipxe',
       timeoutMs: 10_000,
     })
-    return bytes.toString()
+    return (await unlessPoweredOff(transfer, signal)).bytes.toString()
   } catch (error) {
     if (error instanceof TftpFetchError || error instanceof HttpFailure) return undefined
     throw error

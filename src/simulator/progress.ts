@@ -1,17 +1,15 @@
 /** How far a simulated machine has come, in its own view. */
-export const stages = [
-  'off',
-  'firmware', // asks for an address and a boot file
-  'boot-file', // fetches iPXE
-  'ipxe', // asks for an address again, and for a script
-  'script', // runs it
-  'kernel',
-  'initrd',
-  'system', // Linux runs, and asks for an address
-  'cloud-init', // takes its seed
-  'up', // has its name and has said so
-] as const
-export type Stage = (typeof stages)[number]
+export type Stage =
+  | 'off'
+  | 'firmware' // asks for an address and a boot file
+  | 'boot-file' // fetches iPXE
+  | 'ipxe' // asks for an address again, and for a script
+  | 'script' // runs it
+  | 'kernel'
+  | 'initrd'
+  | 'system' // Linux runs, and asks for an address
+  | 'cloud-init' // takes its seed
+  | 'up' // has its name and has said so
 
 /** A file that the machine was sent. */
 export interface Fetched {

@@ -18,7 +18,7 @@ import type {
   SubnetName,
   TokenId,
 } from '../values/ids.ts'
-import { inNetwork, networkBase, type Ipv4 } from '../values/ipv4.ts'
+import { networkBase, type Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
 import { AddressPool, type AddressUse } from './address-pool.ts'
@@ -53,9 +53,16 @@ export class MemoryFacts implements Facts {
   /** Networks by base address for each prefix in use: a look-up costs one step a prefix. */
   #networks = new Map<number, Map<number, Subnet>>()
 
+  readonly #own: ReadonlySet<Ipv4>
+
+  /** @param own this server's addresses */
+  constructor(own: ReadonlySet<Ipv4> = new Set()) {
+    this.#own = own
+  }
+
   readonly #use: AddressUse = {
     leaseByAddress: (address) => this.#leaseByAddress.get(address),
-    isReserved: (address) => this.#byAddress.has(address),
+    isReserved: (address) => this.#byAddress.has(address) || this.#own.has(address),
     quarantinedUntil: (address) => this.#quarantine.get(address),
     quarantined: () => this.#quarantine.keys(),
   }
@@ -69,9 +76,11 @@ export class MemoryFacts implements Facts {
   readonly machines = () => this.#machines.values()
   readonly subnet = (name: SubnetName) => this.#subnets.get(name)
   readonly subnets = () => this.#subnets.values()
+  readonly isOwn = (address: Ipv4) => this.#own.has(address)
   readonly lease = (subnet: SubnetName, mac: Mac) => this.#leases.get(leaseKey(subnet, mac))
   readonly leaseByAddress = (address: Ipv4) => this.#leaseByAddress.get(address)
   readonly leases = () => this.#leases.values()
+  readonly quarantine = () => this.#quarantine
   readonly quarantinedUntil = (address: Ipv4) => this.#quarantine.get(address)
   readonly latestBoot = (machine: MachineId) => this.#boots.get(machine)
   readonly bootBySeed = (seed: SeedDigest) => this.#bootBySeed.get(seed)
@@ -131,6 +140,10 @@ export class MemoryFacts implements Facts {
       case 'quarantine.put':
         this.#quarantine.set(change.quarantine.address, change.quarantine.until)
         return
+      case 'quarantine.delete':
+        this.#quarantine.delete(change.address)
+        this.#poolOf(change.address)?.freed(change.address)
+        return
       case 'boot.put':
         return this.#putBoot(change.boot)
       case 'event.add':
@@ -172,15 +185,6 @@ export class MemoryFacts implements Facts {
     }
   }
 
-  /** Forgets quarantines that are over. */
-  forgetQuarantine(now: EpochMs): void {
-    for (const [address, until] of this.#quarantine) {
-      if (until > now) continue
-      this.#quarantine.delete(address)
-      this.#poolOf(address)?.freed(address)
-    }
-  }
-
   /** Tokens of boots that the store has forgotten. */
   forgetBootTokens(boots: Iterable<BootId>): void {
     for (const boot of boots) this.#bootTokens.delete(boot)
@@ -212,11 +216,14 @@ export class MemoryFacts implements Facts {
   }
 
   #unindex(machine: Machine): void {
-    for (const mac of machine.macs) this.#byMac.delete(mac)
-    this.#byHostname.delete(machine.hostname)
-    if (machine.address !== undefined) this.#byAddress.delete(machine.address)
-    if (machine.serial !== undefined) this.#bySerial.delete(machine.serial)
-    if (machine.uuid !== undefined) this.#byUuid.delete(machine.uuid)
+    const drop = <K>(index: Map<K, Machine>, key: K | undefined): void => {
+      if (key !== undefined && index.get(key)?.id === machine.id) index.delete(key)
+    }
+    for (const mac of machine.macs) drop(this.#byMac, mac)
+    drop(this.#byHostname, machine.hostname)
+    drop(this.#byAddress, machine.address)
+    drop(this.#bySerial, machine.serial)
+    drop(this.#byUuid, machine.uuid)
   }
 
   #subnetsChanged(name: SubnetName): void {
@@ -234,9 +241,7 @@ export class MemoryFacts implements Facts {
     const pool = new AddressPool(subnet, this.#use)
     this.#pools.set(name, pool)
     for (const lease of this.#leases.values()) {
-      if (lease.subnet !== name) continue
-      if (inNetwork(subnet.network, lease.address)) pool.leased(lease, true)
-      else this.#deleteLease(lease)
+      if (lease.subnet === name) pool.leased(lease, true)
     }
   }
 
@@ -262,7 +267,6 @@ export class MemoryFacts implements Facts {
 
   #putBoot(boot: Boot): void {
     const before = this.#boots.get(boot.machine)
-    if (before && before.id > boot.id) return
     if (before?.issued && before.issued.seed !== boot.issued?.seed) {
       this.#bootBySeed.delete(before.issued.seed)
     }

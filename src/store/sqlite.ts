@@ -3,6 +3,7 @@ import type { Boot } from '../core/boot.ts'
 import type { Change, Decided } from '../core/change.ts'
 import type { Facts } from '../core/facts.ts'
 import type { BootId } from '../values/ids.ts'
+import type { Ipv4 } from '../values/ipv4.ts'
 import type { MemoryFacts } from './memory-facts.ts'
 import {
   StoreError,
@@ -31,26 +32,55 @@ interface Waiting {
  * storm of machines costs one fsync a turn and not one a packet.
  *
  * @param path the database file; `:memory:` for one that is gone afterwards
+ * @param own this server's addresses, which are in nobody's reach
  * @throws StoreError when it cannot be opened, in words that say what to do
  */
-export function openSqliteStore({ path }: { readonly path: string }): Store {
-  return new SqliteStore(openDatabase(path))
+export function openSqliteStore({
+  path,
+  own = new Set(),
+  pauseMs = 1000,
+  onBroken = () => undefined,
+}: SqliteStoreOptions): Store {
+  return new SqliteStore(openDatabase(path), own, pauseMs, onBroken)
 }
+
+export interface SqliteStoreOptions {
+  readonly path: string
+  readonly own?: ReadonlySet<Ipv4>
+  /** Milliseconds for which everything is refused after something could not be stored. */
+  readonly pauseMs?: number
+  /** The store is of no more use: the process should end and be started again. */
+  readonly onBroken?: (error: StoreError) => void
+}
+
+const prunedAtOnce = 50
 
 class SqliteStore implements Store {
   readonly #database: Database
   readonly #write: WriteChange
   readonly #history: ReturnType<typeof historyReader>
   readonly #listeners = new Set<(change: StoredChange) => void>()
+  readonly #own: ReadonlySet<Ipv4>
+  readonly #pauseMs: number
+  readonly #onBroken: (error: StoreError) => void
+  #refusal: StoreError | undefined
   #facts: MemoryFacts
   #waiting: Waiting[] = []
   #closed = false
 
-  constructor(database: Database) {
+  constructor(
+    database: Database,
+    own: ReadonlySet<Ipv4>,
+    pauseMs: number,
+    onBroken: (error: StoreError) => void,
+  ) {
     this.#database = database
+    this.#own = own
+    this.#pauseMs = pauseMs
+    this.#onBroken = onBroken
     this.#write = changeWriter(database)
     this.#history = historyReader(database)
-    this.#facts = readFacts(database)
+    this.#facts = readFacts(database, own)
   }
 
   get facts(): Facts {
@@ -59,6 +89,7 @@ class SqliteStore implements Store {
 
   update<T>(decide: (facts: Facts) => Decided<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
+    if (this.#refusal) return Promise.reject(this.#refusal)
     const { changes, result } = decide(this.#facts)
     // What this decision saw may itself still be on its way to the disk: it waits for that too.
     if (changes.length === 0 && this.#waiting.length === 0) return Promise.resolve(result)
@@ -90,12 +121,20 @@ class SqliteStore implements Store {
     return () => this.#listeners.delete(listener)
   }
 
-  prune(keepBoots: number): Promise<number> {
-    return this.#afterFlush(() => {
-      const { removed, tokens } = this.#history.prune(keepBoots)
-      this.#facts.forgetBootTokens(tokens)
-      return removed
-    })
+  /** A few machines a turn: nobody's DHCP waits for the housekeeping. */
+  async prune(keepBoots: number): Promise<number> {
+    const machines = await this.#afterFlush(() => this.#history.crowded(keepBoots))
+    let removed = 0
+    for (let at = 0; at < machines.length; at += prunedAtOnce) {
+      const some = machines.slice(at, at + prunedAtOnce)
+      removed += await this.#afterFlush(() => {
+        const pruned = this.#history.prune(some, keepBoots)
+        this.#facts.forgetBootTokens(pruned.tokens)
+        return pruned.removed
+      })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return removed
   }
 
   async close(): Promise<void> {
@@ -119,17 +158,36 @@ class SqliteStore implements Store {
     try {
       stored = this.#writeAll(group)
     } catch (error) {
-      // The memory has run ahead of the disk: the disk is right.
-      this.#facts = readFacts(this.#database)
       const reason = error instanceof Error ? error.message : String(error)
       const failure = new StoreError(`nothing was stored: ${reason}`, { cause: error })
       for (const waiting of group) waiting.failed(failure)
+      this.#startOver(failure)
       return
     }
     for (const waiting of group) waiting.done()
     for (const change of stored) {
       for (const listener of this.#listeners) listener(change)
     }
+  }
+
+  /**
+   * The memory has run ahead of the disk, and the disk is right. Reading it again takes a while with many
+   * machines, so nothing is tried for a moment: a full disk will not have emptied itself by the next packet.
+   */
+  #startOver(failure: StoreError): void {
+    try {
+      this.#facts = readFacts(this.#database, this.#own)
+    } catch (error) {
+      // What is in memory is not what is on the disk, and cannot be made to be.
+      this.#closed = true
+      this.#onBroken(new StoreError('the database cannot be read any more', { cause: error }))
+      return
+    }
+    if (this.#pauseMs === 0) return
+    this.#refusal = failure
+    setTimeout(() => {
+      this.#refusal = undefined
+    }, this.#pauseMs).unref()
   }
 
   #writeAll(group: readonly Waiting[]): readonly StoredChange[] {

@@ -51,6 +51,21 @@ export function bootId(now: number, random: Uint8Array): BootId {
   return `${time}${base32(random.subarray(0, 10))}` as BootId
 }
 
+/**
+ * A boot's id sorts after those of the machine's earlier boots, also when the clock was set back.
+ * @returns `fresh` if it is later, or else the id that comes right after `than`
+ */
+export function laterBootId(fresh: BootId, than: BootId | undefined): BootId {
+  if (than === undefined || fresh > than) return fresh
+  const digits = [...than]
+  for (let at = digits.length - 1; at >= 0; at -= 1) {
+    const next = alphabet[alphabet.indexOf(digits[at] ?? '') + 1]
+    digits[at] = next ?? alphabet.charAt(0)
+    if (next !== undefined) break
+  }
+  return digits.join('') as BootId
+}
+
 /** @param random 16 octets: 128 bits, so that a seed path can't be guessed within a boot's window */
 export const seedKey = (random: Uint8Array): SeedKey => base32(random) as SeedKey
 

@@ -22,10 +22,17 @@ export function parseSmbiosUuid(text: string): Parsed<SmbiosUuid> {
  */
 export function smbiosUuidFromBytes(bytes: Uint8Array): SmbiosUuid | undefined {
   if (bytes.length !== 16) return undefined
-  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
-  const hex = Buffer.from(order.map((index) => bytes[index] ?? 0)).toString('hex')
+  const hex = Buffer.from(shuffled(bytes)).toString('hex')
   const parsed = parseSmbiosUuid(
     `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
   )
   return parsed.ok ? parsed.value : undefined
 }
+
+export const smbiosUuidToBytes = (uuid: SmbiosUuid): Uint8Array =>
+  shuffled(Buffer.from(uuid.replaceAll('-', ''), 'hex'))
+
+/** The shuffle is its own inverse. */
+const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
+const shuffled = (bytes: Uint8Array): Uint8Array =>
+  Uint8Array.from(order, (index) => bytes[index] ?? 0)

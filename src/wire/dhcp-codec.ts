@@ -118,7 +118,11 @@ export const raw: Shape<Uint8Array> = { decode: (bytes) => bytes, encode: (value
  * nothing is lost. An empty one is tolerated when read: firmware sends them, and no harm is in it.
  */
 export const text: Shape<string> = {
-  decode: (bytes) => fromLatin1(bytes).replace(/\0+$/, ''),
+  decode(bytes) {
+    let end = bytes.length
+    while (end > 0 && bytes[end - 1] === 0) end -= 1
+    return fromLatin1(bytes.subarray(0, end))
+  },
   encode(value, refuse) {
     if (value === '') refuse('needs at least one character (RFC 2132 2)')
     return toLatin1(value, refuse)

@@ -5,8 +5,10 @@ import {
   ipv4ToBytes,
   networkBase,
 } from '../values/ipv4.ts'
-import { type SmbiosUuid, smbiosUuidFromBytes } from '../values/uuid.ts'
+import { type SmbiosUuid, smbiosUuidFromBytes, smbiosUuidToBytes } from '../values/uuid.ts'
 import {
+  type DhcpOptions,
+  type OptionCodec,
   address,
   addresses,
   codec,
@@ -117,9 +119,6 @@ const clientNdi: Shape<ClientNdi> = {
     joined([type, major, minor].map((octet) => u8.encode(octet, refuse))),
 }
 
-/** SMBIOS keeps the first three fields little-endian; the shuffle is its own inverse. */
-const smbiosOrder = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
-
 /** Reads as absent: no octets at all, a type other than 0, the UUIDs of boards that have none. */
 const clientUuid: Shape<SmbiosUuid> = {
   decode(bytes, refuse) {
@@ -127,10 +126,7 @@ const clientUuid: Shape<SmbiosUuid> = {
     exactly(17, bytes, refuse)
     return bytes[0] === 0 ? smbiosUuidFromBytes(bytes.subarray(1)) : undefined
   },
-  encode(uuid) {
-    const read = Buffer.from(uuid.replaceAll('-', ''), 'hex')
-    return Uint8Array.of(0, ...smbiosOrder.map((index) => read[index] ?? 0))
-  },
+  encode: (uuid) => Uint8Array.of(0, ...smbiosUuidToBytes(uuid)),
 }
 
 export interface ClasslessRoute {
@@ -171,6 +167,19 @@ const classlessRoutes: Shape<readonly ClasslessRoute[]> = {
       ]),
     )
   },
+}
+
+/**
+ * For options that only describe a client: one that is malformed counts as absent, for a machine must
+ * not stay down because its firmware miscounts its UUID.
+ */
+export function readLeniently<T>(codec: OptionCodec<T>, options: DhcpOptions): T | undefined {
+  try {
+    return codec.read(options)
+  } catch (error) {
+    if (error instanceof DhcpDecodeError) return undefined
+    throw error
+  }
 }
 
 /** Every option that we read or write by meaning. The rest stay octets, and survive. */

@@ -24,7 +24,7 @@ const field = 'option 82 (Relay Agent Information)'
 const form = { padAndEnd: false }
 
 /** Takes the option apart. @throws DhcpDecodeError */
-export function relayAgentFromBytes(raw: Uint8Array): RelayAgent {
+function relayAgentFromBytes(raw: Uint8Array): RelayAgent {
   const subOptions = readSubOptions(raw, field, form)
   const circuitId = subOptions.get(1)
   const remoteId = subOptions.get(2)

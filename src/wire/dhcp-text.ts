@@ -30,7 +30,7 @@ export function describeDhcp(message: DhcpMessage): string {
 }
 
 /** What one option says: decoded where we know how, else in hex; a malformed one says why. */
-export function describeOption(code: number, options: DhcpOptions): string {
+function describeOption(code: number, options: DhcpOptions): string {
   const bytes = options.get(code) ?? new Uint8Array()
   try {
     return readers.get(code)?.(options) ?? hex(bytes)

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { powerOn } from './qemu.ts'
-import { inOrder, makeSegment, onConsole, onlyTimeline, story, type Segment } from './segment.ts'
+import {
+  bridge,
+  inOrder,
+  makeSegment,
+  onConsole,
+  onlyTimeline,
+  story,
+  type Segment,
+} from './segment.ts'
 
 let segment: Segment
 beforeAll(async () => {
@@ -15,9 +23,9 @@ test('a BIOS machine whose card has iPXE boots over HTTP and phones home by its 
     address: '192.0.2.50',
   })
   const machine = await powerOn(segment.lab, {
-    ...segment,
+    ns: segment.ns,
     firmware: 'bios',
-    macs: ['52:54:00:00:01:01'],
+    cards: [{ mac: '52:54:00:00:01:01', bridge }],
   })
   await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 240)
 
@@ -46,3 +54,19 @@ test('a BIOS machine whose card has iPXE boots over HTTP and phones home by its 
     ),
   )
 }, 300_000)
+
+test('a machine whose first card has no cable boots through its second one', async () => {
+  const { rollcall } = segment
+  const [dead, live] = ['52:54:00:00:01:02', '52:54:00:00:01:03'] as const
+  await rollcall.api('PUT', '/api/v1/machines/rack1-two', { macs: [dead, live] })
+  const machine = await powerOn(segment.lab, {
+    ns: segment.ns,
+    firmware: 'bios',
+    cards: [{ mac: dead }, { mac: live, bridge }],
+  })
+  await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 300)
+  expect(machine.text()).toContain('ROLLCALL-HOSTNAME=rack1-two\r\n')
+
+  const boot = await onlyTimeline(rollcall, 'rack1-two')
+  expect(boot).toMatchObject({ mac: live, stage: 'up', outcome: 'up' })
+}, 360_000)

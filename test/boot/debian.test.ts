@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { powerOn } from './qemu.ts'
-import { inOrder, makeSegment, onConsole, onlyTimeline, story, type Segment } from './segment.ts'
+import {
+  bridge,
+  inOrder,
+  makeSegment,
+  onConsole,
+  onlyTimeline,
+  story,
+  type Segment,
+} from './segment.ts'
 
 let segment: Segment
 beforeAll(async () => {
@@ -21,9 +29,9 @@ test('a whole Debian boots over the network, and its own cloud-init gives it the
     cloudConfig,
   })
   const machine = await powerOn(segment.lab, {
-    ...segment,
+    ns: segment.ns,
     firmware: 'bios',
-    macs: ['52:54:00:00:04:01'],
+    cards: [{ mac: '52:54:00:00:04:01', bridge }],
     memory: 1024,
   })
   await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 500)

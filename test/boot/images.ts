@@ -38,10 +38,11 @@ const recipes = {
   debian: {
     tools: ['apt-get', 'mmdebstrap', 'cpio', 'lz4'],
     commandLine: `${quick} loglevel=4 systemd.show_status=false`,
-    // Measured with 22.4.2: h= does not help when the seed can't be had (the datasource is given up as
-    // a whole), systemd.hostname= does. With i= a kept disk never asks the server again while the id
-    // is the same: cloud-init takes all of its cache, the old boot's seed included.
-    seedArgument: 'systemd.hostname={hostname} ds=nocloud;dsmode=net;h={hostname};s={seed}',
+    // Measured with 22.4.2: when the seed can't be had, h= does not help (the datasource is given up as
+    // a whole), systemd.hostname= does; and h= would hide a wrong name in the seed. With i= a kept disk
+    // never asks the server again while the id is the same: cloud-init takes all of its cache, the
+    // earlier boot's seed included.
+    seedArgument: 'systemd.hostname={hostname} ds=nocloud;dsmode=net;s={seed}',
     seconds: 900,
   },
 } satisfies Record<string, Recipe>
@@ -91,7 +92,16 @@ async function build(folder: string, source: string, recipe: Recipe, name: strin
   try {
     await run(
       [
-        ...[tool('flock'), `${folder}.lock`, tool('unshare'), '--mount', 'sh', '-c', script, 'build'],
+        ...[
+          tool('flock'),
+          `${folder}.lock`,
+          tool('unshare'),
+          '--mount',
+          'sh',
+          '-c',
+          script,
+          'build',
+        ],
         ...[folder, draft, source, work],
       ],
       { seconds: recipe.seconds },

@@ -13,16 +13,20 @@ import { packageFile, tool } from '../net/lab-tools.ts'
  */
 export type Firmware = 'bios' | 'uefi-pxe' | 'uefi-http'
 
+/** A network card. */
+export interface Card {
+  readonly mac: string
+  /** The bridge that it is plugged into; none: no cable. */
+  readonly bridge?: string
+}
+
 export interface MachineOptions {
   readonly ns: Namespace
-  readonly bridge: string
   readonly firmware: Firmware
-  /** One network card per MAC; the first is the one to boot from. */
-  readonly macs: readonly [string, ...string[]]
+  /** The firmware tries them in this order. */
+  readonly cards: readonly [Card, ...Card[]]
   /** MiB. 512 is enough for the tiny image. */
   readonly memory?: number
-  readonly uuid?: string
-  readonly serialNumber?: string
 }
 
 let taps = 0
@@ -31,16 +35,16 @@ let taps = 0
 export async function powerOn(lab: Lab, options: MachineOptions): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-qemu-'))
   const nics: string[] = []
-  for (const [index, mac] of options.macs.entries()) {
+  for (const [index, { mac, bridge }] of options.cards.entries()) {
     const tap = `tap${taps++}`
-    await addTap(options.ns, tap, options.bridge)
+    await addTap(options.ns, tap, bridge)
     nics.push('-netdev', `tap,id=net${index},ifname=${tap},script=no,downscript=no`)
     const rom = options.firmware === 'bios' ? biosRom() : ''
     // Of a card that is both legacy and modern (QEMU's default) Debian's option ROM finds nothing.
     const card = `virtio-net-pci,disable-legacy=on,netdev=net${index},mac=${mac},bootindex=${index + 1}`
     nics.push('-device', `${card},romfile=${rom}`)
   }
-  const machine = options.ns.start(`machine ${options.macs[0]} (${options.firmware})`, [
+  const machine = options.ns.start(`machine ${options.cards[0].mac} (${options.firmware})`, [
     tool('qemu-system-x86_64'),
     // TCG, since CI's machines have no usable KVM. Without -cx16 newer kernels fail in QEMU 7.2's
     // emulation of it.
@@ -48,10 +52,6 @@ export async function powerOn(lab: Lab, options: MachineOptions): Promise<Runnin
     ...['-machine', 'q35,graphics=off', '-nodefaults', '-display', 'none', '-no-reboot'],
     ...['-serial', 'stdio', '-object', 'rng-random,id=rng0,filename=/dev/urandom'],
     ...['-device', 'virtio-rng-pci,rng=rng0,romfile='],
-    ...(options.uuid === undefined ? [] : ['-uuid', options.uuid]),
-    ...(options.serialNumber === undefined
-      ? []
-      : ['-smbios', `type=1,serial=${options.serialNumber}`]),
     ...firmware(options.firmware, folder),
     ...nics,
   ])

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await lab.veth({ ns, device: 'uplink', bridge }, { ns: router, device: 'eth0' })
   await router.ip('address add 192.0.2.2/24 dev eth0')
   await addBridge(router, farBridge, '198.51.100.1/24')
-  await router.exec(['sysctl', '--quiet', 'net.ipv4.ip_forward=1'])
+  await router.exec(['sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward'])
   await ns.ip('route add 198.51.100.0/24 via 192.0.2.2')
   await advertiseRouter(router, farBridge)
   const relay = router.start('dhcrelay', [
@@ -46,9 +46,8 @@ test('a UEFI machine behind a relay boots through it and phones home', async () 
   await rollcall.api('PUT', '/api/v1/machines/rack2-far', { macs: ['52:54:00:00:03:01'] })
   const machine = await powerOn(segment.lab, {
     ns: router,
-    bridge: farBridge,
     firmware: 'uefi-pxe',
-    macs: ['52:54:00:00:03:01'],
+    cards: [{ mac: '52:54:00:00:03:01', bridge: farBridge }],
   })
   await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 400)
   expect(machine.text()).toContain('ROLLCALL-HOSTNAME=rack2-far\r\n')

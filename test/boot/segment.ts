@@ -7,7 +7,6 @@ import { builtImage, type BuiltImage, type ImageName } from './images.ts'
 export interface Segment {
   readonly lab: Lab
   readonly ns: Namespace
-  readonly bridge: string
   readonly rollcall: Rollcall
   readonly image: BuiltImage
 }
@@ -31,7 +30,7 @@ export async function makeSegment(imageName: ImageName): Promise<Segment> {
       leaseTime: 3600,
     })
     await rollcall.cli(['image', 'import', image.directory, '--default'])
-    return { lab, ns, bridge, rollcall, image }
+    return { lab, ns, rollcall, image }
   } catch (error) {
     await lab.close()
     throw error
@@ -47,6 +46,8 @@ export interface TimelineLine {
 export interface BootTimeline {
   readonly id: string
   readonly machine: string
+  /** The card that it boots from. */
+  readonly mac: string
   readonly stage: string
   readonly outcome: string
   readonly problem?: string

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { powerOn } from './qemu.ts'
-import { inOrder, makeSegment, onConsole, onlyTimeline, story, type Segment } from './segment.ts'
+import {
+  bridge,
+  inOrder,
+  makeSegment,
+  onConsole,
+  onlyTimeline,
+  story,
+  type Segment,
+} from './segment.ts'
 
 let segment: Segment
 beforeAll(async () => {
@@ -28,9 +36,9 @@ test('a UEFI machine loads iPXE by TFTP, then boots over HTTP and phones home', 
     address: '192.0.2.60',
   })
   const machine = await powerOn(segment.lab, {
-    ...segment,
+    ns: segment.ns,
     firmware: 'uefi-pxe',
-    macs: ['52:54:00:00:02:01'],
+    cards: [{ mac: '52:54:00:00:02:01', bridge }],
   })
   await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 300)
   expect(machine.text()).toContain('ROLLCALL-HOSTNAME=rack1-uefi\r\n')
@@ -55,9 +63,9 @@ test('a UEFI machine whose firmware boots over HTTP needs no TFTP', async () => 
   // An address from the pool this time.
   await rollcall.api('PUT', '/api/v1/machines/rack1-http', { macs: ['52:54:00:00:02:02'] })
   const machine = await powerOn(segment.lab, {
-    ...segment,
+    ns: segment.ns,
     firmware: 'uefi-http',
-    macs: ['52:54:00:00:02:02'],
+    cards: [{ mac: '52:54:00:00:02:02', bridge }],
   })
   await onConsole(machine, rollcall, /^ROLLCALL-DONE/m, 300)
   expect(machine.text()).toContain('ROLLCALL-HOSTNAME=rack1-http\r\n')

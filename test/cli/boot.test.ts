@@ -1,8 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { watchBoots } from '../../src/cli/boot-watch.ts'
 import { apiClient } from '../../src/cli/client.ts'
+import type { BootEvent } from '../../src/core/boot.ts'
 import { startHttpListener } from '../../src/serve/http-listener.ts'
 import { ack, addMachine, happen, offer, script } from '../serve/api/timeline.ts'
+import { machine } from '../support/inventory.ts'
 import { rollcall } from './rollcall.ts'
 
 async function withBoot() {
@@ -35,7 +37,8 @@ test('show --watch goes on with what happens', async () => {
   await happen(store, 1, script)
   await watching.line(/script\.sent +boot script sent: it is w1, with image worker-1\n/)
   await happen(store, 1, offer)
-  await watching.line(/\nboot [0-9a-z]{26}\n.*dhcp\.offer/)
+  const next = await watching.line(/\nboot [0-9a-z]{26}\n.*dhcp\.offer/)
+  expect(next).toContain('\nboot ')
 })
 
 test('list --watch without a terminal is the list and then lines, also after the server was away', async () => {
@@ -73,4 +76,34 @@ test('list --watch on a terminal is a table that is drawn again', async () => {
   await watching
   expect(drawn.startsWith('\u001B[2J\u001B[HMACHINE')).toBe(true)
   expect(drawn.endsWith('\u001B[K\n\u001B[J')).toBe(true)
+})
+
+test('--watch --json is an object a line', async () => {
+  const { start, store } = await withBoot()
+  const list = start('boot', 'list', '--watch', '--json')
+  const show = start('boot', 'show', 'w1', '--watch', '--json')
+  await list.line(/"boot"/)
+  await show.line(/dhcp\.ack/)
+  await happen(store, 1, script)
+  await list.line(/script\.sent.*\n/)
+  await show.line(/script\.sent.*\n/)
+  const kinds = (output: string) =>
+    output
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { boot?: { machine: string }; event?: { kind: string } })
+      .map(({ boot, event }) => boot?.machine ?? event?.kind)
+  expect(kinds(list.output())).toEqual(['w1', 'script.sent'])
+  expect(kinds(show.output())).toEqual(['w1', 'dhcp.offer', 'dhcp.ack', 'script.sent'])
+})
+
+test('a problem is listed until the machine is up, and shown afterwards too', async () => {
+  const { run, store } = await withBoot()
+  const refused: BootEvent = { kind: 'seed.refused', document: 'meta-data', reason: 'not yours' }
+  await happen(store, 1, script, refused)
+  expect((await run('boot', 'list')).out).toMatch(/running .*not yours\n$/)
+  const { hostname } = machine('w1')
+  await happen(store, 1, { kind: 'phone-home', hostname, matches: true })
+  expect((await run('boot', 'list')).out).toMatch(/ up .*[0-9a-z]{26}\n$/)
+  expect((await run('boot', 'show', 'w1')).out).toMatch(/problem +.*not yours\n/)
 })

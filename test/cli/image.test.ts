@@ -54,6 +54,24 @@ test.for([
   ['no image.json', undefined, 'image.json cannot be read'],
   ['no JSON', '{', 'image.json is not JSON'],
   ['no name', '{}', 'image.json: name is missing'],
+  [
+    'a file elsewhere',
+    JSON.stringify({
+      ...manifestOf('a'),
+      initrd: { ...manifestOf('a').initrd, file: '../initrd' },
+    }),
+    "image.json: initrd.file is '../initrd': it must be the plain name",
+  ],
+  [
+    'a folder',
+    JSON.stringify({ ...manifestOf('a'), initrd: { ...manifestOf('a').initrd, file: '..' } }),
+    "image.json: initrd.file is '..'",
+  ],
+  [
+    'no size',
+    JSON.stringify({ ...manifestOf('a'), kernel: { file: 'bzImage', sha256: 'x' } }),
+    'image.json: kernel.size is missing',
+  ],
   ['no file name', JSON.stringify({ name: 'a', kernel: {} }), 'image.json: kernel.file is missing'],
   [
     'a file that is not there',
@@ -61,7 +79,7 @@ test.for([
       ...manifestOf('a'),
       kernel: { ...manifestOf('a').kernel, file: 'vmlinuz' },
     }),
-    'the kernel cannot be read',
+    '/vmlinuz cannot be read: ENOENT',
   ],
   [
     'another size',
@@ -74,7 +92,7 @@ test.for([
       ...manifestOf('a'),
       initrd: { ...manifestOf('a').initrd, sha256: '0'.repeat(64) },
     }),
-    'initrd: has the SHA-256',
+    '/initrd has the SHA-256 ',
   ],
   [
     'a field that the server refuses',
@@ -89,4 +107,6 @@ test.for([
     : load())
   expect(refused.status).toBe(1)
   expect(refused.err).toContain(words)
+  expect(refused.out).toBe('')
+  expect((await run('image', 'list', '--json')).out).toBe('[]\n')
 })

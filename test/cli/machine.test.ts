@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
-import { macOf, rack } from '../serve/api/management.ts'
-import { rollcall } from './rollcall.ts'
+import type { Lease } from '../../src/core/lease.ts'
+import { Strangers } from '../../src/serve/strangers.ts'
+import { epochMs } from '../../src/values/time.ts'
+import { macOf, rack, start } from '../serve/api/management.ts'
+import { ip, macNumber, subnet } from '../support/inventory.ts'
+import { rollcall, runOn } from './rollcall.ts'
 
 test('machines are added, listed, shown, changed and removed', async () => {
   const { run, call, file } = await rollcall()
@@ -95,10 +99,74 @@ test('a file of machines is taken whole or not at all, and its lines are named',
     ['b.yaml', 'hostname: w5\n', 'must be a YAML list'],
     ['c.yaml', '- [', 'is not YAML'],
     ['d.csv', 'name,mac\n', 'd.csv:1: the header must name'],
+    ['f.csv', 'hostname,mac,macs,mac\n', 'f.csv:1: the header must name'],
+    ['g.csv', 'hostname,mac,macs\nw5,a,b\n', 'g.csv:2: has both mac and macs'],
+    ['h.yaml', '- hostname: w5\n  ip: 192.0.2.9\n', 'h.yaml:1: ip: is not a field of a machine'],
     ['e.csv', 'hostname,mac\na,b,c\n', 'e.csv:2: 3 values for 2 columns'],
   ] as const) {
     const refused = await importing(name, text)
     expect(refused.status).toBe(1)
     expect(refused.err).toContain(words)
   }
+})
+
+test('the samples of the help are taken, from standard input too, whatever they are called', async () => {
+  const { run, call, env, file } = await rollcall()
+  await call('PUT', '/subnets/rack', rack)
+  const help = (await run('machine', 'import', '--help')).out
+  const [, csv = '', yaml = ''] = /\n((?:  .*\n)+)\nYAML.*\n\n((?:  .*\n)+)/.exec(help) ?? []
+  const left = (text: string) => text.replaceAll(/^ {2}/gm, '')
+  expect((await runOn(left(csv), env, 'machine', 'import', '-')).out).toContain('2 added')
+  expect((await runOn(left(yaml), env, 'machine', 'import', '-')).out).toContain('1 added')
+  for (const [name, text] of [
+    ['rack', left(csv)],
+    ['rack.txt', left(csv).replace('macs', 'mac')],
+    ['list', left(yaml)],
+    ['list.txt', left(yaml).replace(/macs: \[(.*)\]/, 'mac: $1')],
+  ] as const) {
+    const { out } = await run('machine', 'import', file(name, text))
+    expect(out).toMatch(/^0 added, 0 changed, [12] as they were\n$/)
+  }
+  const bad = await runOn('hostname,mac\nw1,x\n', env, 'machine', 'import', '-')
+  expect(bad.err).toContain('standard input:2: macs[0]: ')
+})
+
+test('who removes a machine is told of the addresses that it may still use', async () => {
+  const { run, call, store } = await rollcall()
+  await call('PUT', '/machines/w1', { macs: [macOf(1), macOf(2)] })
+  const lease = (n: number, expires: number): Lease => ({
+    mac: macNumber(n),
+    subnet: subnet().name,
+    address: ip(`192.0.2.${100 + n}`),
+    state: 'bound',
+    since: start,
+    expires: epochMs(start + expires),
+  })
+  await store.update(() => ({
+    changes: [
+      { kind: 'subnet.put', subnet: subnet() },
+      { kind: 'lease.put', lease: lease(1, 60_000) },
+      { kind: 'lease.put', lease: lease(2, -60_000) },
+      { kind: 'lease.put', lease: lease(3, 60_000) },
+    ],
+    result: undefined,
+  }))
+  expect(await run('machine', 'remove', 'w1')).toEqual({
+    status: 0,
+    out: `machine w1 removed\n${macOf(1)} may use 192.0.2.101 until 2026-11-22 12:01:00, and nobody else gets it before; rollcall lease remove 192.0.2.101 frees it now\n`,
+    err: '',
+  })
+  expect(store.facts.leaseByAddress(ip('192.0.2.101'))).toBeDefined()
+})
+
+test('unregistered says why there is no address', async () => {
+  const strangers = new Strangers()
+  strangers.saw({ mac: macNumber(9), subnet: subnet().name, kind: 'pxe' }, start)
+  const { run, store } = await rollcall({ strangers: () => strangers.list() })
+  await store.update(() => ({
+    changes: [{ kind: 'subnet.put', subnet: subnet({ unregistered: 'ignore' }) }],
+    result: undefined,
+  }))
+  const { out } = await run('machine', 'unregistered')
+  expect(out).toMatch(/ rack +- +pxe +no address: its subnet ignores unknown MACs\n$/)
 })

@@ -50,17 +50,32 @@ export const environment = (home: string): NodeJS.ProcessEnv => ({
   TZ: 'UTC',
 })
 
-export function runWith(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Finished> {
+export const runWith = (env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Finished> =>
+  runOn('', env, ...args)
+
+/** @param input what it finds on its standard input */
+export function runOn(
+  input: string,
+  env: NodeJS.ProcessEnv,
+  ...args: readonly string[]
+): Promise<Finished> {
   const { promise, resolve, reject } = Promise.withResolvers<Finished>()
-  execFile(process.execPath, [main, ...args], { env, timeout: 25_000 }, (error, out, err) => {
-    if (error && typeof error.code !== 'number') reject(error)
-    else resolve({ status: error ? Number(error.code) : 0, out, err })
-  })
+  const child = execFile(
+    process.execPath,
+    [main, ...args],
+    { env, timeout: 25_000 },
+    (error, out, err) => {
+      if (error && typeof error.code !== 'number') reject(error)
+      else resolve({ status: error ? Number(error.code) : 0, out, err })
+    },
+  )
+  child.stdin?.on('error', () => {}) // it may end without having read
+  child.stdin?.end(input)
   return promise
 }
 
 /** A command that goes on; `line` waits for text that fits, for ten seconds at most. */
-export function startWith(env: NodeJS.ProcessEnv, ...args: readonly string[]) {
+function startWith(env: NodeJS.ProcessEnv, ...args: readonly string[]) {
   const child: ChildProcess = spawn(process.execPath, [main, ...args], { env })
   let out = ''
   const waiting = new Set<() => void>()

@@ -91,14 +91,14 @@ describe('what a machine is answered', () => {
 
   test('the boot that its DHCP opened goes on; a second script opens the next', () => {
     const facts = factsOf(...withImage())
-    const open = { id: 'dhcp' as BootId, machine: worker.id, mac: macNumber(1), events: 3 }
+    const open = { id: '00dhcp' as BootId, machine: worker.id, mac: macNumber(1), events: 3 }
     const times = { opened: now, updated: now }
     facts.apply({
       kind: 'boot.put',
       boot: { ...open, ...times, stage: 'ipxe', outcome: 'running' },
     })
     const first = answerScript(facts, ask, fresh, now)
-    expect(first.result).toMatchObject({ kind: 'boot', boot: 'dhcp' })
+    expect(first.result).toMatchObject({ kind: 'boot', boot: '00dhcp' })
     for (const change of first.changes) facts.apply(change)
     expect(answerScript(facts, ask, fresh, now).result).toMatchObject({ boot: fresh.boot })
   })
@@ -111,18 +111,33 @@ describe('what a machine is answered', () => {
   })
 
   test.each([
-    [
-      'from an address that the machine does not hold',
-      withImage(),
-      { ...ask, source: ip('192.0.2.77') },
-      'asked from 192.0.2.77, but the machine holds 192.0.2.50',
-    ],
-    [
-      'from no IPv4 address',
-      withImage(),
-      { ...ask, source: undefined },
-      'asked from an unknown address, but the machine holds 192.0.2.50',
-    ],
+    ['another address', ip('192.0.2.77'), '192.0.2.77'],
+    ['no IPv4 address', undefined, 'an unknown address'],
+  ])('from %s: no script, and no boot begins by it', (_, source, from) => {
+    expect(answer(withImage(), { ...ask, source })).toEqual({
+      changes: [],
+      result: { kind: 'wait', reason: `asked from ${from}, which is not this machine's address` },
+    })
+  })
+
+  test('a boot that runs is told once that somebody else asks, and is not kept going by it', () => {
+    const facts = factsOf(...withImage())
+    for (const change of answerScript(facts, ask, fresh, now).changes) facts.apply(change)
+    const refused = (last: number) => {
+      const source = ip(`192.0.2.${last}`)
+      const { changes } = answerScript(facts, { ...ask, source }, fresh, epochMs(now + 9000))
+      for (const change of changes) facts.apply(change)
+      return changes
+    }
+    expect(refused(77).at(-1)).toMatchObject({
+      kind: 'event.add',
+      event: { event: { kind: 'script.refused' } },
+    })
+    expect(facts.latestBoot(worker.id)).toMatchObject({ id: fresh.boot, updated: now })
+    expect([refused(78), refused(77)]).toEqual([[], []])
+  })
+
+  test.each([
     ['no image', rack, ask, 'no image is the default; import one'],
     [
       'an image on its way',
@@ -133,13 +148,13 @@ describe('what a machine is answered', () => {
     [
       'an image for other processors',
       withImage(),
-      { ...ask, buildArch: 'arm64' },
+      { ...ask, buildArch: 'arm64' as const },
       'image worker-7 is for x86_64, the machine is arm64',
     ],
     [
       'the other way round',
       withImage({ arch: 'aarch64' }),
-      { ...ask, buildArch: 'i386' },
+      { ...ask, buildArch: 'i386' as const },
       'image worker-7 is for aarch64, the machine is i386',
     ],
   ])('waits: %s', (_, changes, asked, reason) => {
@@ -154,7 +169,7 @@ describe('what a machine is answered', () => {
     )
   })
 
-  test.each(['i386', 'x86_64', undefined])('an x86-64 image boots on %s', (buildArch) => {
+  test.each(['i386', 'x86_64', undefined] as const)('an x86-64 image boots on %s', (buildArch) => {
     const asked = buildArch === undefined ? ask : { ...ask, buildArch }
     expect(answer(withImage(), asked).result).toMatchObject({ kind: 'boot' })
   })

@@ -16,7 +16,7 @@ const server = ip('192.0.2.1')
 
 /** A server with one segment, a clock to turn, and clients that say what they like. */
 class Bench {
-  readonly facts = new MemoryFacts()
+  readonly facts = new MemoryFacts(new Set([server]))
   now: EpochMs = epochMs(1_000_000)
   #boots = 0
 
@@ -175,6 +175,13 @@ describe('DISCOVER', () => {
     expect(bench.discover(macNumber(6))).toBe('silence: no-address')
   })
 
+  test("the server's own address goes to nobody, whatever the pool, a lease or a client says", () => {
+    const bench = new Bench({ subnets: [subnet({ pool: '192.0.2.1-192.0.2.2' })] })
+    expect(bench.discover(a, [option.requestedAddress.write(server)])).toBe('offer 192.0.2.2')
+    expect(bench.discover(b)).toBe('silence: no-address')
+    expect(bench.select(b, server)).toBe('nak')
+  })
+
   test('nothing is answered where no subnet is configured', () => {
     expect(new Bench({ subnets: [] }).discover(a)).toBe('silence: no-subnet')
   })
@@ -208,6 +215,18 @@ describe('DISCOVER', () => {
   })
 })
 
+test('an offer takes nothing from the other NIC: the reservation passes over at the REQUEST', () => {
+  const bench = new Bench({
+    machines: [machine('r1', { macs: [a, b], address: ip('192.0.2.10') })],
+  })
+  bench.boot(a)
+  expect(bench.discover(b, pxe(7))).toBe('offer 192.0.2.10')
+  const renewed = bench.send(a, 'request', [], { ciaddr: ip('192.0.2.10') })
+  expect(told(renewed)).toBe('ack 192.0.2.10')
+  expect(bench.select(b, ip('192.0.2.10'), pxe(7))).toBe('ack 192.0.2.10')
+  expect(bench.facts.leaseByAddress(ip('192.0.2.10'))).toMatchObject({ mac: b })
+})
+
 describe('REQUEST', () => {
   test('SELECTING: the offer is acknowledged with its times', () => {
     const bench = new Bench()
@@ -231,6 +250,25 @@ describe('REQUEST', () => {
     ]
     expect(told(bench.send(a, 'request', chosen))).toBe('silence: other-server')
     expect(bench.discover(b)).toBe('offer 192.0.2.100')
+  })
+
+  test("SELECTING another server's offer leaves a lease that it holds already", () => {
+    const bench = new Bench()
+    bench.boot(a)
+    bench.send(a, 'request', [
+      option.serverIdentifier.write(ip('192.0.2.2')),
+      option.requestedAddress.write(ip('192.0.2.77')),
+    ])
+    expect(bench.facts.leaseByAddress(ip('192.0.2.100'))).toMatchObject({ mac: a, state: 'bound' })
+  })
+
+  test('a lease that had ended begins anew', () => {
+    const bench = new Bench({ machines: [machine('r1')] })
+    bench.boot(a)
+    const first = bench.facts.lease(subnet().name, a)!.since
+    bench.later(4000)
+    bench.boot(a)
+    expect(bench.facts.lease(subnet().name, a)!.since).toBe(first + 4_000_000)
   })
 
   test("SELECTING an address that is another machine's: NAK", () => {
@@ -377,6 +415,28 @@ describe('behind a relay', () => {
     expect(bench.discover(a, [option.relayAgent.write(agent)], header)).toBe('offer 198.51.100.20')
   })
 
+  test('a relay that stands in for the server (RFC 5107) is named, and taken for us', () => {
+    const bench = new Bench({ subnets: [subnet(), far] })
+    const agent = option.relayAgent.write(relayAgentOf([11, Uint8Array.of(198, 51, 100, 1)]))
+    const offer = bench.send(a, 'discover', [agent], { giaddr })
+    if (offer.kind !== 'reply') throw new Error('no reply')
+    expect(option.serverIdentifier.read(offer.reply.options)).toBe(giaddr)
+    const chosen = [
+      agent,
+      option.serverIdentifier.write(giaddr),
+      option.requestedAddress.write(ip('198.51.100.20')),
+    ]
+    expect(told(bench.send(a, 'request', chosen, { giaddr }))).toBe('ack 198.51.100.20')
+  })
+
+  test('option 82 from a client itself counts for nothing: it could choose its subnet', () => {
+    const bench = new Bench({ subnets: [subnet(), far] })
+    const agent = relayAgentOf([5, Uint8Array.of(198, 51, 100, 0)], [11, Uint8Array.of(8, 8, 8, 8)])
+    const offer = bench.send(a, 'discover', [option.relayAgent.write(agent)])
+    expect(told(offer)).toBe('offer 192.0.2.100')
+    expect(offer.kind === 'reply' && option.serverIdentifier.read(offer.reply.options)).toBe(server)
+  })
+
   test('a NAK goes to the relay too, marked for broadcast', () => {
     const bench = new Bench({ subnets: [subnet(), far], machines: [machine('r1', { macs: [a] })] })
     const remembers = [option.requestedAddress.write(ip('192.0.2.100'))]
@@ -425,7 +485,7 @@ describe('what to boot', () => {
 
   test('iPXE is given its script and told not to wait for a proxy', () => {
     const reply = offerTo(ipxe)
-    expect(reply.file).toBe('http://192.0.2.1:8080/boot/52-54-00-00-00-01.ipxe')
+    expect(reply.file).toBe('http://192.0.2.1:8080/boot/52-54-00-00-00-01.ipxe?arch=x86_64')
     expect(option.ipxe.read(reply.options)?.get(176)).toEqual(Uint8Array.of(1))
   })
 
@@ -436,7 +496,7 @@ describe('what to boot', () => {
         [0x24, Uint8Array.of(1)],
       ]),
     )
-    expect(offerTo([...pxe(7), features]).file).toMatch(/\.ipxe$/)
+    expect(offerTo([...pxe(7), features]).file).toMatch(/\.ipxe\?arch=x86_64$/)
   })
 
   test('a running system is told nothing of booting', () => {
@@ -475,6 +535,22 @@ describe('what is in a reply', () => {
       option.requestedAddress.write(ip('192.0.2.100')),
     ])
     expect(nak.kind === 'reply' && nak.reply.options.get(61)).toEqual(Uint8Array.of(1, 2, 3))
+  })
+})
+
+describe('options that only describe the client', () => {
+  test.each([
+    ['a UUID of 16 octets', [97, new Uint8Array(16)]],
+    ['an architecture of one octet', [93, Uint8Array.of(7)]],
+    ['an opaque option 175', [175, Uint8Array.of(9, 9, 9)]],
+    ['an empty request list', [55, new Uint8Array(0)]],
+  ] as const)('%s does not keep a machine down', (_name, entry) => {
+    expect(new Bench().discover(a, [entry])).toBe('offer 192.0.2.100')
+  })
+
+  test('a client identifier that would fill the reply is not echoed', () => {
+    const offer = new Bench().send(a, 'discover', [[61, new Uint8Array(300)]])
+    expect(offer.kind === 'reply' && offer.reply.options.has(61)).toBe(false)
   })
 })
 

@@ -1,7 +1,12 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Change } from '../../src/core/change.ts'
+import type { InventoryFacts } from '../../src/core/facts.ts'
 import { planImport, type ImportRow } from '../../src/core/inventory-import.ts'
+import type { Machine } from '../../src/core/machine.ts'
 import { parseHostname } from '../../src/values/hostname.ts'
 import type { MachineId } from '../../src/values/ids.ts'
+import type { Ipv4 } from '../../src/values/ipv4.ts'
 import { must } from '../../src/values/parse.ts'
 import { epochMs } from '../../src/values/time.ts'
 import { factsOf, ip, macNumber, machine, subnet } from '../support/inventory.ts'
@@ -19,13 +24,14 @@ const facts = factsOf(
   },
 )
 
-const plan = (...rows: readonly ImportRow[]) =>
+const planOn = (inventory: InventoryFacts, rows: readonly ImportRow[]) =>
   planImport(
-    facts,
+    inventory,
     rows,
     rows.map((_, index) => `i-${index}` as MachineId),
     epochMs(1000),
   )
+const plan = (...rows: readonly ImportRow[]) => planOn(facts, rows)
 
 test('adds, changes and leaves alone, and keeps what a row leaves out', () => {
   const { changes, result } = plan(
@@ -74,4 +80,111 @@ test('one bad row and nothing is changed; every bad row is told', () => {
     'machines[4].hostname',
     'machines[5].macs',
   ])
+})
+
+const pair = () =>
+  factsOf(
+    { kind: 'subnet.put', subnet: subnet() },
+    ...[1, 2].map((n): Change => {
+      const address = (ip('192.0.2.0') + n) as Ipv4
+      return {
+        kind: 'machine.put',
+        machine: machine(`w${n}`, { macs: [macNumber(n)], address, serial: `S${n}` }),
+      }
+    }),
+  )
+
+test('two machines swap what they have, and no change gives a value that another still has', () => {
+  const inventory = pair()
+  const { changes, result } = planOn(inventory, [
+    row('w1', { address: ip('192.0.2.2'), serial: 'S2', macs: [macNumber(2), macNumber(3)] }),
+    row('w2', { address: ip('192.0.2.1'), serial: 'S1', macs: [macNumber(1)] }),
+  ])
+  expect(result).toEqual({ outcome: 'imported', created: 0, updated: 2, unchanged: 0 })
+  const [released, ...puts] = changes
+  expect(released).toEqual({
+    kind: 'machine.put',
+    machine: machine('w2', { macs: [] }),
+  })
+  expect(puts).toMatchObject([
+    { machine: { id: 'i-w1', address: ip('192.0.2.2'), serial: 'S2', version: 2 } },
+    { machine: { id: 'i-w2', address: ip('192.0.2.1'), serial: 'S1', version: 2 } },
+  ])
+})
+
+test("what a row does not let go of is its machine's, whichever row comes first", () => {
+  const keeps = row('w1', { labels: { rack: 'r1' } })
+  const takes = row('w2', { address: ip('192.0.2.1') })
+  for (const rows of [
+    [keeps, takes],
+    [takes, keeps],
+  ]) {
+    const { result } = planOn(pair(), rows)
+    if (result.outcome !== 'refused') throw new Error(result.outcome)
+    expect(result.conflicts).toMatchObject([
+      { field: `machines[${rows.indexOf(takes)}].address`, holder: 'w1' },
+    ])
+  }
+})
+
+/** What must be nobody else's, written down naively. */
+const keysOf = ({ macs, address, serial }: Partial<Machine>): readonly string[] => [
+  ...(macs ?? []).map((each) => `m${each}`),
+  ...(address === undefined ? [] : [`a${address}`]),
+  ...(serial === undefined ? [] : [`s${serial}`]),
+]
+
+const isUnique = (machines: readonly Partial<Machine>[]): boolean => {
+  const keys = machines.flatMap(keysOf)
+  return new Set(keys).size === keys.length
+}
+
+const number = fc.integer({ min: 1, max: 4 })
+const fields = fc.record(
+  {
+    macs: fc.uniqueArray(number.map(macNumber), { minLength: 1, maxLength: 2 }),
+    address: number.map((n) => (ip('192.0.2.0') + n) as Ipv4),
+    serial: fc.constantFrom('S1', 'S2', 'S3'),
+  },
+  { requiredKeys: ['macs'] },
+)
+const rowsOf = fc
+  .uniqueArray(number, { minLength: 1 })
+  .chain((names) => fc.tuple(...names.map((n) => fields.map((each) => row(`w${n}`, each)))))
+
+test('a list is taken when its end state is sound, and every step on the way there is sound too', () => {
+  fc.assert(
+    fc.property(fc.array(rowsOf, { maxLength: 8 }), (lists) => {
+      const inventory = factsOf({ kind: 'subnet.put', subnet: subnet() })
+      lists.forEach((rows, at) => {
+        const before = [...inventory.machines()]
+        const end = new Map<string, Partial<Machine>>(before.map((each) => [each.hostname, each]))
+        for (const each of rows) {
+          const { address, serial, ...rest } = { ...end.get(each.hostname), ...each }
+          end.set(each.hostname, {
+            ...rest,
+            ...(address === undefined ? {} : { address }),
+            ...(serial === undefined ? {} : { serial }),
+          })
+        }
+        const { changes, result } = planImport(
+          inventory,
+          rows,
+          rows.map((_, index) => `i-${at}-${index}` as MachineId),
+          epochMs(at),
+        )
+        expect(result.outcome).toBe(isUnique([...end.values()]) ? 'imported' : 'refused')
+        if (result.outcome === 'refused') return
+        for (const change of changes) {
+          inventory.apply(change)
+          expect(isUnique([...inventory.machines()])).toBe(true)
+        }
+        const after = [...inventory.machines()].map((each) => [each.hostname, keysOf(each)])
+        expect(Object.fromEntries(after)).toEqual(
+          Object.fromEntries([...end].map(([name, each]) => [name, keysOf(each)])),
+        )
+      })
+    }),
+    { numRuns: 300 },
+  )
 })

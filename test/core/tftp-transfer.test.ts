@@ -169,12 +169,21 @@ describe('an end from our side', () => {
     expect(scene.report?.end).toEqual({ kind: 'aborted', reason: 'the client started afresh' })
   })
 
+  test('says nothing to a client whose place is needed', () => {
+    const scene = new Scene(2000)
+    scene.transfer.evict(scene.transfer.pollAt)
+    expect(scene.sends).toBe('')
+    const end = { kind: 'evicted', reason: 'it never answered, and others waited' }
+    expect(scene.report).toMatchObject({ end, bytes: 0 })
+  })
+
   test('comes once: nothing moves a transfer that is over', () => {
     const scene = new Scene(100)
     expect(scene.sends).toBe('DATA 1')
     scene.receives(ack(1))
     const { report } = scene
     scene.transfer.supersede(scene.transfer.pollAt)
+    scene.transfer.evict(scene.transfer.pollAt)
     expect(scene.receives(ack(1), ack(0), error(0))).toBe('')
     expect(scene.at(100_000).sends).toBe('')
     expect(scene.report).toBe(report)
@@ -191,6 +200,24 @@ test('what no reader says to its transfer changes nothing', () => {
   expect(scene.receives(ack(1), ack(65535), ack(40_000))).toBe('')
   expect(scene.receives(ack(0))).toBe('DATA 1')
   expect(scene.report).toBeUndefined()
+})
+
+describe('unanswered', () => {
+  test.each([{}, { tsize: 0 }])('is what was repeated and never acknowledged: %j', (options) => {
+    const { length } = Object.keys(options)
+    const scene = new Scene(2000, options)
+    const { transfer } = scene
+    const first = scene.sends
+    expect(transfer.isUnanswered).toBe(false)
+    scene.sleeps()
+    expect(scene.sends).toBe(first)
+    expect(transfer.isUnanswered).toBe(true)
+    scene.receives(ack(1 - length))
+    expect(transfer.isUnanswered).toBe(false)
+    scene.sleeps()
+    expect(scene.sends).toBe(`DATA ${2 - length}`)
+    expect(transfer.isUnanswered).toBe(false)
+  })
 })
 
 describe('the same client asks again', () => {

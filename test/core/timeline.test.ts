@@ -138,6 +138,24 @@ test('firmware that was silent for long has been powered off in between', () => 
   expect(run.story).toEqual(['firmware superseded', 'firmware running'])
 })
 
+test('firmware that asks again after a pause is the same power-on', () => {
+  const run = new Run().happens(offer('pxe'), ack('pxe')).waits(290).happens(offer('pxe'))
+  expect(run.story).toEqual(['firmware running'])
+})
+
+test('a clock that was set back: the new boot still comes after the old one', () => {
+  const late = '01zzzzzzzz0000000000000000' as BootId
+  const old = new Run().happens(...untilScript).boots[0]!
+  const changes = record(
+    { machine: rack.id, mac: macNumber(1), event: script },
+    { ...old, id: late },
+    '01aaaaaaaa0000000000000000' as BootId,
+    epochMs(5),
+  )
+  const ids = changes.flatMap((change) => (change.kind === 'boot.put' ? [change.boot.id] : []))
+  expect(ids).toEqual([late, '01zzzzzzzz0000000000000001'])
+})
+
 test('a name other than the issued one is an outcome of its own, with words', () => {
   const run = new Run().happens(...untilScript, home(false))
   expect(run.story).toEqual(['up misnamed'])
@@ -162,6 +180,15 @@ describe('what would fill the disk', () => {
     expect(run.lines).toBe(1)
     expect(run.boots).toHaveLength(1)
     expect(run.boots[0]!.problem).toMatch(/no free address/)
+  })
+
+  test('a script that is refused again and again neither adds up nor keeps the boot going', () => {
+    const run = new Run().happens(offer('ipxe'))
+    const refusal: BootEvent = { kind: 'script.refused', reason: 'not its address' }
+    run.happens(refusal)
+    const { updated } = run.boots[0]!
+    run.waits(60).happens(refusal, refusal)
+    expect([run.lines, run.boots[0]!.updated]).toEqual([2, updated])
   })
 
   test('a client that never stops talking', () => {

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab, Namespace } from './lab.ts'
 import type { Running } from './lab-process.ts'
 import { tool } from './lab-tools.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /** What a client says that it was given. What it was not given is ''. */
 export interface ClientLease {
@@ -49,7 +49,7 @@ export interface DhcpClient {
 const patience = 30
 
 /** ISC's. */
-const dhclient: DhcpClient = {
+export const dhclient: DhcpClient = {
   name: 'dhclient',
   asksItsServer: (server, address) =>
     new RegExp(`DHCPREQUEST for ${literal(address)} on eth0 to ${literal(server)} port 67`),
@@ -80,7 +80,12 @@ const dhclient: DhcpClient = {
     const process = ns.start('dhclient', [...argv, ...(once ? ['-1'] : []), 'eth0'])
     return {
       process,
-      bound: () => told(process, '(?:BOUND|REBOOT)'),
+      bound: async () => {
+        const lease = await told(process, '(?:BOUND|REBOOT)')
+        // It says so when its memory is written, which is after its script has run.
+        await process.waitFor(/bound to/, patience)
+        return lease
+      },
       renewed: () => told(process, 'RENEW'),
       release: async () => {
         await ns.exec([...argv, '-r', 'eth0'])
@@ -173,12 +178,6 @@ async function told(client: Running, reason: string): Promise<ClientLease> {
   const fields = leaseFields.map((field) => `(?<${field}>[^|\\n]*)\\|`).join('')
   const found = await client.waitFor(new RegExp(`told ${reason}\\|${fields}`), patience)
   return { ...found.groups } as unknown as ClientLease
-}
-
-export function temporaryFolder(lab: Lab): string {
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-client-'))
-  lab.onClose(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }
 
 const literal = (address: string): string => address.replaceAll('.', '\\.')

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { dhcpClients, temporaryFolder, udhcpc } from './dhcp-client.ts'
+import { dhcpClients, udhcpc } from './dhcp-client.ts'
 import { eventually } from './eventually.ts'
 import { addBridge, createLab, type Lab, type Namespace } from './lab.ts'
 import { startRollcall, type Rollcall } from './lab-rollcall.ts'
 import { leaseOf, strangerOf } from './leases.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /**
  * ISC's dhclient and busybox's udhcpc on the server's own segment: what they ask for in earnest, and

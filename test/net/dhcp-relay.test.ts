@@ -64,7 +64,7 @@ test('clients behind a relay take, renew and release leases; option 82 goes back
     // DISCOVER and a REQUEST; each message through it is answered through it.
     const relayed = talk.filter(({ message }) => message.giaddr === relayAddress)
     const answers = relayed.filter(({ message }) => message.op === 'reply')
-    expect(new Set(kinds(answers)), name).toEqual(new Set(['offer', 'ack']))
+    expect(new Set(kinds(answers)), `to ${name}`).toEqual(new Set(['offer', 'ack']))
     for (const { message, from, to, toPort } of answers) {
       const { xid, options } = message
       const asked = relayed.find(
@@ -79,7 +79,7 @@ test('clients behind a relay take, renew and release leases; option 82 goes back
 
     // The client knows the server by now: it asks past the relay, and is answered past it.
     const direct = talk.filter(({ message }) => message.giaddr === unspecified)
-    expect(kinds(direct), name).toEqual(['request', 'ack', 'release'])
+    expect(kinds(direct), `of ${name}`).toEqual(['request', 'ack', 'release'])
     const [renewal, granted] = direct
     expect([renewal?.from, renewal?.to]).toEqual([address, serverAddress])
     expect([granted?.from, granted?.to, granted?.toPort]).toEqual([serverAddress, address, 68])

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
 import { tool } from './lab-tools.ts'
 
 export interface Output {
@@ -60,8 +61,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     late = true
     child.kill('SIGKILL')
   }, seconds * 1000)
-  const code = await exitOf(child)
-  clearTimeout(timer)
+  const code = await exitOf(child).finally(() => clearTimeout(timer))
   if (late) throw new Error(failure(argv, `was still running after ${seconds} s`, stdout + stderr))
   if (code !== 0 && options.anyExit !== true) {
     throw new Error(failure(argv, `ended with ${code}`, stdout + stderr))
@@ -113,7 +113,7 @@ export function start(
           resolve(found)
         } else if (code !== undefined) fail(`ended with ${code}`)
       }
-      const timer = setTimeout(() => fail(`said nothing for ${seconds} s`), seconds * 1000)
+      const timer = setTimeout(() => fail(`did not say it within ${seconds} s`), seconds * 1000)
       const done = (): void => {
         clearTimeout(timer)
         watchers.delete(look)
@@ -146,7 +146,9 @@ export function start(
 const exitOf = (child: ChildProcess): Promise<number> =>
   new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGKILL' ? 137 : 143)))
+    child.on('close', (code, signal) => {
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+    })
   })
 
 const failure = (argv: readonly string[], what: string, output: string): string =>

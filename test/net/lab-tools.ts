@@ -29,7 +29,13 @@ const packageOf = {
 export type Tool = keyof typeof packageOf
 
 /** The daemons' folders are not on everybody's PATH. */
-const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin', '/bin']
+const folders = [
+  ...(process.env['PATH'] ?? '').split(':'),
+  '/usr/sbin',
+  '/sbin',
+  '/usr/bin',
+  '/bin',
+]
 
 /** The full path of a program. A missing one fails the test by name: these tests never skip. */
 export function tool(name: Tool): string {

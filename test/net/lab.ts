@@ -88,7 +88,15 @@ export async function createLab(): Promise<Lab> {
   }
 
   const close = async (): Promise<void> => {
-    for (const task of tasks.splice(0).reverse()) await task()
+    const failures: unknown[] = []
+    for (const task of tasks.splice(0).reverse()) {
+      try {
+        await task()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'the lab was not taken down whole')
   }
 
   return { namespace, veth, onClose: (task) => tasks.push(task), close }
@@ -101,10 +109,10 @@ export async function addBridge(ns: Namespace, device: string, address?: string)
   if (address !== undefined) await ns.ip(`address add ${address} dev ${device}`)
 }
 
-/** A tap for one virtual machine, plugged into a bridge. */
-export async function addTap(ns: Namespace, device: string, bridge: string): Promise<void> {
+/** A tap for one network card of a virtual machine, plugged into a bridge or into nothing. */
+export async function addTap(ns: Namespace, device: string, bridge?: string): Promise<void> {
   await ns.ip(`tuntap add ${device} mode tap`)
-  await ns.ip(`link set ${device} master ${bridge}`)
+  if (bridge !== undefined) await ns.ip(`link set ${device} master ${bridge}`)
   await ns.ip(`link set ${device} up`)
 }
 

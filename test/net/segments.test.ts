@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { formatIpv4 } from '../../src/values/ipv4.ts'
 import { option } from '../../src/wire/dhcp-options.ts'
-import { dhcpClients } from './dhcp-client.ts'
+import { dhclient, udhcpc } from './dhcp-client.ts'
 import { createLab, type Lab, type Namespace } from './lab.ts'
 import { startRollcall, type Rollcall } from './lab-rollcall.ts'
 import { leases } from './leases.ts'
 import { type SniffedDhcp, sniffDhcp } from './sniffer.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /** One server with a leg in each of two segments: what is said on one is never heard on the other. */
 const segments = [
-  { name: 'left', network: '192.0.2', client: dhcpClients[0]! },
-  { name: 'right', network: '198.51.100', client: dhcpClients[1]! },
+  { name: 'left', network: '192.0.2', client: dhclient },
+  { name: 'right', network: '198.51.100', client: udhcpc },
 ]
 /** The same on both, as the VLANs of one NIC have it: it must be two leases all the same. */
 const mac = '52:54:00:00:02:01'
@@ -62,6 +63,23 @@ test('each segment has its own addresses, and hears of no other', async () => {
       expect(formatIpv4(message.yiaddr), `offered on ${name}`).toBe(`${network}.100`)
     }
   })
+})
+
+test('a machine that is moved to the other segment is told so at once', async () => {
+  const moved = '52:54:00:00:02:02'
+  await rollcall.api('PUT', '/api/v1/machines/moved-1', { macs: [moved] })
+  for (const { name } of segments) await machine(name).ip(`link set eth0 address ${moved}`)
+  const memory = temporaryFolder(lab)
+  const before = dhclient.start(lab, machine('left'), { memory })
+  expect((await before.bound()).address).toMatch(/^192\.0\.2\./)
+  await before.process.stop('SIGKILL')
+
+  const after = dhclient.start(lab, machine('right'), { memory })
+  const { address } = await after.bound()
+
+  expect(address).toMatch(/^198\.51\.100\./)
+  const said = after.process.text().match(/DHCP[A-Z]+(?= )/g)
+  expect(said?.slice(0, 2)).toEqual(['DHCPREQUEST', 'DHCPNAK'])
 })
 
 const machine = (segment: string): Namespace => machines.get(segment)!

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeDhcp, type DhcpMessage } from '../../src/wire/dhcp.ts'
 import { type Datagram, udpDatagrams } from '../golden/pcap.ts'
 import type { Lab, Namespace } from './lab.ts'
 import { tool } from './lab-tools.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export interface SniffedDhcp extends Datagram {
   readonly message: DhcpMessage
@@ -17,9 +17,7 @@ export interface Sniffer {
 
 /** Captures the DHCP on one device, from when this resolves. */
 export async function sniffDhcp(lab: Lab, ns: Namespace, device: string): Promise<Sniffer> {
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-sniff-'))
-  lab.onClose(() => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'dhcp.pcap')
+  const file = join(temporaryFolder(lab), 'dhcp.pcap')
   const tcpdump = ns.start('tcpdump', [
     ...[tool('tcpdump'), '-i', device, '-n', '--immediate-mode', '-U', '-Z', 'root', '-w', file],
     ...['udp', 'and', '(', 'port', '67', 'or', 'port', '68', ')'],

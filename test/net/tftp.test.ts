@@ -236,7 +236,41 @@ test('netascii is refused in words that the user reads', async () => {
   expect(said).toContain('Error code 4: only octet (binary) mode is served')
 })
 
+/** How many packets came from port 0, by what they count as. */
+const fromZero = { malformed: 0, strangers: 0 }
+
+describe('packets from port 0, which only a raw socket or a rewriting router makes', () => {
+  /** Clients cannot send them: the rule rewrites what leaves them. */
+  const rewritten = async (match: string, argv: readonly string[]): Promise<number> => {
+    const rule = `table inet zero { chain out { type filter hook output priority 0;
+      ${match} udp sport set 0 counter; }; }`
+    await client.exec([tool('nft'), rule])
+    try {
+      await words(argv)
+      const { stdout } = await client.exec([tool('nft'), 'list table inet zero'])
+      return Number(/counter packets (\d+)/.exec(stdout)?.[1])
+    } finally {
+      await client.exec([tool('nft'), 'delete table inet zero'])
+    }
+  }
+  const plain = curl('curl', small)
+  const hasty = curl('curl', small, '--max-time', '3').get(nameOf(1468))
+
+  test.each([
+    ['malformed' as const, 'udp dport 69'],
+    ['strangers' as const, 'udp dport 1024-65535'],
+  ])('are %s, and the server goes on', async (reason, match) => {
+    fromZero[reason] = await rewritten(match, hasty)
+    expect(fromZero[reason]).toBeGreaterThan(0)
+    rmSync(received, { force: true })
+    await client.exec(plain.get(nameOf(1468)))
+    expect(sha256Of(received)).toBe(sha256Of(join(served, nameOf(1468))))
+    expect(running.hasExited()).toBe(false)
+  })
+})
+
 test('SIGTERM ends the server in order', async () => {
   expect(await running.stop('SIGTERM')).toBe(0)
-  expect(running.text()).toContain('{"busy":0,"malformed":0,')
+  const drops: unknown = JSON.parse(running.text().trimEnd().split('\n').at(-1) ?? '')
+  expect(drops).toMatchObject({ busy: 0, unsent: 0, ...fromZero })
 })

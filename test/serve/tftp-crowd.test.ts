@@ -10,7 +10,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 test('hundreds of machines at once, among them some that vanish', async () => {
   const file = randomBytes(100_003)
   const patience = { firstMs: 100, longestMs: 200, sends: 8 }
-  const { server, target, events, ended } = await serve({ file }, { patience })
+  const { server, target, events, ended } = await serve({ file }, { patience, maxPerAddress: 1000 })
   const lost = await Promise.all(Array.from({ length: 20 }, () => Hand.open()))
   for (const hand of lost) hand.say(server.port, readRequest({ blksize: 1468, windowsize: 4 }))
   const request = { ...target, file: 'file', timeoutMs: 25_000 }

@@ -33,6 +33,9 @@ async function hand(): Promise<Hand> {
   return found
 }
 
+/** Repeats soon, but goes on for long after. */
+const slow = { firstMs: 100, longestMs: 60_000, sends: 10 }
+
 const localhost = must(parseIpv4('127.0.0.1'))
 
 describe('what firmware does', () => {
@@ -47,6 +50,7 @@ describe('what firmware does', () => {
       kind: 'started',
       peer: { address: localhost, port: expect.any(Number) },
       file: 'file',
+      transfer: 1,
       size: 173_792,
       blockSize: 1468,
       windowSize: 4,
@@ -59,6 +63,7 @@ describe('what firmware does', () => {
       kind: 'completed',
       peer: events[2]?.peer,
       file: 'file',
+      transfer: 2,
       bytes: 173_792,
       retransmits: 0,
       ms: expect.any(Number),
@@ -222,6 +227,43 @@ test('beyond the bound a request is dropped, and served when it is repeated late
   await ended('completed')
   second.say(server.port, readRequest({}, 'empty'))
   expect(await second.hears()).toMatchObject({ message: { op: 'data', block: 1 } })
+})
+
+describe('silent requests by the hundred', () => {
+  test('from one address leave room for the others, and for one of its own that answers', async () => {
+    const { server, ended } = await served(files, { patience: slow, maxPerAddress: 2 })
+    const hands = [await hand(), await hand(), await hand()]
+    const [first, second, third] = hands as [Hand, Hand, Hand]
+    for (const client of [first, second, third]) client.say(server.port, readRequest({}, 'empty'))
+    for (const client of [first, second]) await client.hears()
+    expect(server.drops.busy).toBe(1)
+    expect(server.running).toBe(2)
+    for (const client of [first, second]) await client.hears() // repeated: it was given its time
+    third.say(server.port, readRequest({}, 'empty'))
+    expect(await ended('evicted')).toMatchObject([{ peer: { port: first.port }, bytes: 0 }])
+    const { port } = await third.hears()
+    third.say(port, ack(1))
+    await ended('completed')
+    expect(first.unread).toEqual([])
+  })
+
+  test('do not take the place of a transfer that is answered', async () => {
+    const { server, ended } = await served(files, { patience: slow, maxTransfers: 2 })
+    const hands = [await hand(), await hand(), await hand()]
+    const [busy, silent, late] = hands as [Hand, Hand, Hand]
+    busy.say(server.port, readRequest({}, 'other'))
+    const { port } = await busy.hears()
+    busy.say(port, ack(1))
+    expect(await busy.hears()).toMatchObject({ message: { op: 'data', block: 2 } })
+    silent.say(server.port, readRequest({}, 'empty'))
+    await silent.hears()
+    await silent.hears()
+    late.say(server.port, readRequest({}, 'empty'))
+    expect(await ended('evicted')).toMatchObject([{ peer: { port: silent.port } }])
+    await late.hears()
+    busy.say(port, ack(2))
+    await ended('completed')
+  })
 })
 
 describe('stop', () => {

@@ -20,9 +20,9 @@ function machine(files: Readonly<Record<string, string>> = {}, dhcp: readonly bo
     nics: ['net0', 'net1'],
     async dhcp(nic: string) {
       diary.push(`dhcp ${nic}`)
-      if (nic === 'net0') return false
+      if (nic === 'net0' || answers.shift() === false) return false
       settings.set('netX/ifname', nic)
-      return answers.shift() ?? true
+      return true
     },
     async fetch(uri: string): Promise<Download> {
       diary.push(`GET ${uri}`)
@@ -111,6 +111,12 @@ describe('the language, as core/exec.c and image/script.c have it', () => {
     expect(called.diary).toEqual(['GET http://x/s', '> inside', '> after'])
     const replaced = await diaryOf('chain --replace http://x/s || echo no\necho after', files)
     expect(replaced.diary).toEqual(['GET http://x/s', '> inside'])
+  })
+
+  test('a script that was chained to is no initrd of what it boots', async () => {
+    const files = { 'http://x/s': '#!ipxe\nkernel http://x/k\nboot k', 'http://x/k': 'kernel' }
+    const { end } = await diaryOf('chain http://x/s', files)
+    expect(end).toMatchObject({ kind: 'boots', kernel: { name: 'k' }, initrds: [] })
   })
 
   test('boot takes the named kernel, its arguments, and whatever else was fetched', async () => {
@@ -216,12 +222,9 @@ describe("rollcall's own scripts", () => {
     expect(diary.at(-1)).toBe(`GET ${own}`)
   })
 
-  test.each([
-    ['over HTTP', { url }],
-    ['over TFTP', { httpPort: 8080 }],
-  ])('autoexec.ipxe %s leads to the script', async (_name, server) => {
+  test('autoexec.ipxe leads to the script', async () => {
     const { host, diary } = machine(files)
-    await runIpxe(autoexecScript(body('autoexec.ipxe'), server), host)
+    await runIpxe(autoexecScript(body('autoexec.ipxe'), { url }), host)
     expect(diary.filter((line) => !line.startsWith('>'))).toEqual([...everyNic, `GET ${own}`])
   })
 })

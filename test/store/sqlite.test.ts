@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/core/change.ts'
 import type { Lease } from '../../src/core/lease.ts'
+import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store, StoredChange } from '../../src/store/store.ts'
 import type { BootId } from '../../src/values/ids.ts'
@@ -139,7 +140,7 @@ describe('when nothing can be stored', () => {
   ]
 
   test('the decision fails, and the facts are as if it had not been made', async () => {
-    const store = openSqliteStore({ path })
+    const store = openSqliteStore({ path, pauseMs: 0 })
     await keep(store, { kind: 'lease.put', lease: lease(1) })
     const before = store.facts.leaseByAddress(lease(1).address)
     await expect(keep(store, ...clash)).rejects.toThrow(/nothing was stored: UNIQUE/)
@@ -148,6 +149,35 @@ describe('when nothing can be stored', () => {
     await keep(store, { kind: 'machine.put', machine: machine('r3') })
     expect([...store.facts.machines()].map(({ hostname }) => hostname)).toEqual(['r3'])
     await store.close()
+  })
+
+  test('nothing else is tried for a moment: a disk does not empty itself by the next packet', async () => {
+    const store = openSqliteStore({ path, pauseMs: 20 })
+    await expect(keep(store, ...clash)).rejects.toThrow(/nothing was stored/)
+    const next = { kind: 'machine.put' as const, machine: machine('r3') }
+    await expect(keep(store, next)).rejects.toThrow(/nothing was stored/)
+    await expect
+      .poll(
+        () =>
+          keep(store, next).then(
+            () => 'kept',
+            () => 'refused',
+          ),
+        { timeout: 5000 },
+      )
+      .toBe('kept')
+    await store.close()
+  })
+
+  test('a database that cannot even be read again is the end, and everybody is told', async () => {
+    const ends: string[] = []
+    const store = openSqliteStore({ path, onBroken: ({ message }) => ends.push(message) })
+    await keep(store, { kind: 'lease.put', lease: lease(1) })
+    truncateSync(path, 100)
+    truncateSync(`${path}-wal`, 0)
+    await expect(keep(store, ...clash)).rejects.toThrow(/nothing was stored/)
+    expect(ends).toEqual(['the database cannot be read any more'])
+    await expect(keep(store, { kind: 'lease.put', lease: lease(2) })).rejects.toThrow(/closed/)
   })
 
   test('nobody is told of changes that were not kept', async () => {
@@ -219,16 +249,22 @@ describe('opening', () => {
     )
   })
 
-  test('a file that is no database', async () => {
-    const { writeFileSync } = await import('node:fs')
+  test('a file that is no database', () => {
     writeFileSync(path, 'this is a shopping list, and quite a long one at that'.repeat(30))
     expect(() => openSqliteStore({ path })).toThrow(/damaged .* Restore it from a backup/)
   })
 
-  test('what is on the disk is safe from a power cut: WAL with a full fsync', async () => {
-    await openSqliteStore({ path }).close()
-    const database = new Sqlite(path)
+  test('what is on the disk is safe from a power cut: WAL with a full fsync', () => {
+    const database = openDatabase(path)
     expect(database.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(database.pragma('synchronous', { simple: true })).toBe(2) // FULL
+    database.close()
+  })
+
+  test('nobody else may read it: cloud-config can hold secrets', () => {
+    writeFileSync(path, '', { mode: 0o644 })
+    const database = openDatabase(path)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
     database.close()
   })
 })

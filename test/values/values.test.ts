@@ -1,7 +1,14 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseHostname } from '../../src/values/hostname.ts'
-import { bootId, machineId, parseImageName, seedKey } from '../../src/values/ids.ts'
+import {
+  bootId,
+  laterBootId,
+  machineId,
+  parseImageName,
+  seedKey,
+  type BootId,
+} from '../../src/values/ids.ts'
 import {
   broadcastOf,
   formatIpv4,
@@ -121,8 +128,7 @@ describe('Hostname', () => {
   test('is never more than a DNS name: no text gets through that a shell or iPXE could mistake', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const parsed = parseHostname(text)
-        if (parsed.ok) expect(parsed.value).toMatch(/^[a-z0-9.-]{1,64}$/)
+        expect(parseHostname(text).ok && !/^[a-z0-9.-]{1,64}$/.test(text)).toBe(false)
       }),
     )
   })
@@ -148,6 +154,12 @@ describe('ids', () => {
     const ids = [1, 999, 1_795_331_511_318, 1_795_331_511_319].map((now) => bootId(now, random))
     expect([...ids].sort()).toEqual(ids)
     expect(ids.every((id) => id.length === 26)).toBe(true)
+  })
+
+  test('the next id carries over', () => {
+    const [than, next] = ['01m8zzzz', '01m90000'] as BootId[]
+    expect(laterBootId('00000000' as BootId, than)).toBe(next)
+    expect(laterBootId('0zzzzzzz' as BootId, than)).toBe('0zzzzzzz')
   })
 
   test('different octets, different ids', () => {

@@ -9,7 +9,7 @@ import type { Image } from '../../core/image.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { always, invalid, problem, problems } from './problem.ts'
 import { imageManifestSchema, imageSchema, imageView, type ImageView } from './schema-image.ts'
-import { imageName } from './schema.ts'
+import { fieldsOf, imageName } from './schema.ts'
 
 const params = z.object({ name: imageName })
 const image = (description: string) => ({
@@ -72,7 +72,7 @@ const setDefault = createRoute({
       required: true,
       content: {
         'application/json': {
-          schema: z.strictObject({ name: imageName }).openapi('DefaultImage'),
+          schema: fieldsOf('the default image', { name: imageName }).openapi('DefaultImage'),
         },
       },
     },

@@ -1,11 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Facts } from '../../core/facts.ts'
+import { planRemoveLease } from '../../core/inventory-leases.ts'
 import type { Lease } from '../../core/lease.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
 import { formatTime, type EpochMs } from '../../values/time.ts'
 import { newApi, type ManagementDeps } from './context.ts'
-import { always, problems } from './problem.ts'
-import { subnetName, time } from './schema.ts'
+import { always, problem, problems } from './problem.ts'
+import { address, subnetName, time } from './schema.ts'
 
 const leaseSchema = z
   .object({
@@ -34,6 +35,16 @@ const list = createRoute({
   },
 })
 
+const remove = createRoute({
+  method: 'delete',
+  path: '/leases/{address}',
+  summary: 'Forget a lease, so that its address is free',
+  description:
+    'The machine that has it is not told and may go on using the address: turn it off or move it first.',
+  request: { params: z.object({ address }) },
+  responses: { 204: { description: 'Forgotten' }, ...problems(404, 422, ...always) },
+})
+
 export function leaseRoutes({ store, clock }: ManagementDeps) {
   const api = newApi()
   api.openapi(list, (context) => {
@@ -44,6 +55,16 @@ export function leaseRoutes({ store, clock }: ManagementDeps) {
     const now = clock()
     return context.json({ leases: leases.map((lease) => view(lease, store.facts, now)) }, 200)
   })
+
+  api.openapi(remove, async (context) => {
+    const which = context.req.valid('param').address
+    const result = await store.update((facts) => planRemoveLease(facts, which))
+    if (result === 'not-found') {
+      return problem(context, 404, `there is no lease on ${formatIpv4(which)}`)
+    }
+    return context.body(null, 204)
+  })
+
   return api
 }
 

@@ -4,7 +4,7 @@ import { machineId } from '../../values/ids.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { always, problem, problems } from './problem.ts'
 import { machineFieldsSchema } from './schema-machine.ts'
-import { hostname } from './schema.ts'
+import { fieldsOf, hostname } from './schema.ts'
 
 const rowSchema = machineFieldsSchema
   .partial()
@@ -26,9 +26,9 @@ const importMachines = createRoute({
       required: true,
       content: {
         'application/json': {
-          schema: z
-            .strictObject({ machines: z.array(rowSchema).min(1).max(10_000) })
-            .openapi('MachineImport'),
+          schema: fieldsOf('an import', {
+            machines: z.array(rowSchema).min(1).max(10_000),
+          }).openapi('MachineImport'),
         },
       },
     },

@@ -22,7 +22,7 @@ const titles = {
 export type ProblemStatus = keyof typeof titles
 
 /** RFC 9457. `type` stays `about:blank`: the status tells the kinds apart, the members tell the rest. */
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.literal('about:blank'),
     title: z.string(),

@@ -8,12 +8,12 @@ import {
 } from '../../core/image.ts'
 import { missingParts, type Present } from '../../core/image-catalogue.ts'
 import { formatTime } from '../../values/time.ts'
-import { checkedBy, imageName, sha256, time } from './schema.ts'
+import { checkedBy, fieldsOf, imageName, sha256, time } from './schema.ts'
 
 /** Octets. Kernels and initrds are served from memory; more than this is a wrong file. */
 const largestFile = 4 * 1024 ** 3
 
-const file = z.strictObject({
+const file = fieldsOf("an image's file", {
   /** The name in the image's directory; the server has no use for it. */
   file: z.string().min(1).max(255).optional(),
   sha256,
@@ -24,23 +24,20 @@ const file = z.strictObject({
 const longestCommandLine = 1536
 
 /** `image.json`, as `rollcall image import` reads it too. */
-export const imageManifestSchema = z
-  .strictObject({
-    schema: z.literal(1).default(1),
-    name: imageName,
-    arch: z.enum(['x86_64', 'aarch64']),
-    kernel: file,
-    initrd: file,
-    commandLine: checkedBy((text) => textProblem(text, commandLineProblem), {
-      example: 'init=/nix/store/…/init console=ttyS0',
-    }),
-    seedArgument: checkedBy((text) => textProblem(text, seedArgumentProblem), {
-      example: defaultSeedArgument,
-      description:
-        'how this image is told its seed: {hostname}, {instance-id} and {seed} are filled',
-    }).default(defaultSeedArgument),
-  })
-  .openapi('ImageManifest')
+export const imageManifestSchema = fieldsOf('an image', {
+  schema: z.literal(1).default(1),
+  name: imageName,
+  arch: z.enum(['x86_64', 'aarch64']),
+  kernel: file,
+  initrd: file,
+  commandLine: checkedBy((text) => textProblem(text, commandLineProblem), {
+    example: 'init=/nix/store/…/init console=ttyS0',
+  }),
+  seedArgument: checkedBy((text) => textProblem(text, seedArgumentProblem), {
+    example: defaultSeedArgument,
+    description: 'how this image is told its seed: {hostname}, {instance-id} and {seed} are filled',
+  }).default(defaultSeedArgument),
+}).openapi('ImageManifest')
 
 function textProblem(text: string, check: (text: string) => string | undefined) {
   return text.length > longestCommandLine

@@ -4,7 +4,7 @@ import type { Machine } from '../../core/machine.ts'
 import { labelKeyProblem, labelValueProblem, serialProblem } from '../../core/inventory-fields.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
 import { formatTime } from '../../values/time.ts'
-import { address, checkedBy, hostname, mac, time, uuid } from './schema.ts'
+import { address, checkedBy, fieldsOf, hostname, mac, time, uuid } from './schema.ts'
 
 const labelKey = checkedBy(labelKeyProblem, { example: 'rack' })
 const labelValue = checkedBy(labelValueProblem, { example: 'r12' })
@@ -22,17 +22,15 @@ const cloudConfig = z
       context.issues.push({ code: 'custom', message: problem, input: text })
   })
 
-export const machineFieldsSchema = z
-  .strictObject({
-    hostname: hostname.optional(),
-    macs: z.array(mac).min(1).max(64),
-    address: address.optional(),
-    serial: checkedBy(serialProblem, { example: 'CZ1234ABCD' }).optional(),
-    uuid: uuid.optional(),
-    labels: z.record(labelKey, labelValue).default({}),
-    cloudConfig: cloudConfig.optional(),
-  })
-  .openapi('MachineFields')
+export const machineFieldsSchema = fieldsOf('a machine', {
+  hostname: hostname.optional(),
+  macs: z.array(mac).min(1).max(64),
+  address: address.optional(),
+  serial: checkedBy(serialProblem, { example: 'CZ1234ABCD' }).optional(),
+  uuid: uuid.optional(),
+  labels: z.record(labelKey, labelValue).default({}),
+  cloudConfig: cloudConfig.optional(),
+}).openapi('MachineFields')
 
 export const machineSchema = z
   .object({

@@ -3,32 +3,30 @@ import { domainProblem } from '../../core/inventory-fields.ts'
 import type { Subnet } from '../../core/subnet.ts'
 import { formatIpv4, formatNetwork, formatRange } from '../../values/ipv4.ts'
 import { seconds } from '../../values/time.ts'
-import { address, checkedBy, network, range } from './schema.ts'
+import { address, checkedBy, fieldsOf, network, range } from './schema.ts'
 
 /** Option 51 reads 0xffffffff as "for ever" (RFC 2131, 3.3): no lease is. */
 const longestLease = 0xfffffffe
 
-export const subnetFieldsSchema = z
-  .strictObject({
-    network,
-    pools: z.array(range).max(64).default([]),
-    router: address.optional(),
-    dns: z.array(address).max(8).default([]),
-    domain: checkedBy(domainProblem, { example: 'rack.example.org' }).optional(),
-    ntp: z.array(address).max(8).default([]),
-    leaseTime: z
-      .int()
-      .min(1)
-      .max(longestLease)
-      .default(3600)
-      .openapi({ description: 'seconds', example: 3600 })
-      .transform(seconds),
-    unregistered: z
-      .enum(['serve', 'ignore'])
-      .default('ignore')
-      .openapi({ description: 'whether a MAC that no machine has is given an address' }),
-  })
-  .openapi('SubnetFields')
+export const subnetFieldsSchema = fieldsOf('a subnet', {
+  network,
+  pools: z.array(range).max(64).default([]),
+  router: address.optional(),
+  dns: z.array(address).max(8).default([]),
+  domain: checkedBy(domainProblem, { example: 'rack.example.org' }).optional(),
+  ntp: z.array(address).max(8).default([]),
+  leaseTime: z
+    .int()
+    .min(1)
+    .max(longestLease)
+    .default(3600)
+    .openapi({ description: 'seconds', example: 3600 })
+    .transform(seconds),
+  unregistered: z
+    .enum(['serve', 'ignore'])
+    .default('ignore')
+    .openapi({ description: 'whether a MAC that no machine has is given an address' }),
+}).openapi('SubnetFields')
 
 export const subnetSchema = z
   .object({

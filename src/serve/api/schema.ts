@@ -8,7 +8,7 @@ import { parseSmbiosUuid } from '../../values/uuid.ts'
 import type { MachineSelector } from '../../core/inventory.ts'
 
 /** A field of text that is parsed once, here; further in there is only the value. */
-export function parsedBy<T>(
+function parsedBy<T>(
   parse: (text: string) => Parsed<T>,
   openapi: { readonly example: string; readonly description?: string },
 ) {
@@ -34,6 +34,19 @@ export const checkedBy = (
     return problem === undefined ? accepted(text) : refused(problem)
   }, openapi)
 
+/**
+ * An object whose other fields are refused, in words that say which there are.
+ *
+ * @param what "a machine", for the words
+ */
+export const fieldsOf = <Shape extends z.core.$ZodLooseShape>(what: string, shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys'
+        ? `is not a field of ${what}: it has ${Object.keys(shape).join(', ')}`
+        : undefined,
+  })
+
 export const hostname = parsedBy(parseHostname, {
   example: 'worker-1',
   description: 'a Kubernetes node name of at most 64 characters',
@@ -53,7 +66,7 @@ export const sha256 = parsedBy(parseSha256, { example: '0'.repeat(64) })
 export const imageName = parsedBy(parseImageName, { example: 'worker-2026.11' })
 export const subnetName = parsedBy(parseSubnetName, { example: 'rack-1' })
 
-export function parseSelector(text: string): Parsed<MachineSelector> {
+function parseSelector(text: string): Parsed<MachineSelector> {
   const byMac = parseMac(text)
   if (byMac.ok) return accepted({ by: 'mac', mac: byMac.value })
   const byName = parseHostname(text)

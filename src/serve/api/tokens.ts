@@ -5,7 +5,7 @@ import type { TokenId } from '../../values/ids.ts'
 import { formatTime } from '../../values/time.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { always, problem, problems } from './problem.ts'
-import { time } from './schema.ts'
+import { fieldsOf, time } from './schema.ts'
 import { mintApiToken } from './token-text.ts'
 
 const tokenSchema = z
@@ -44,9 +44,9 @@ const create = createRoute({
       required: true,
       content: {
         'application/json': {
-          schema: z
-            .strictObject({ name: z.string().trim().min(1).max(64).openapi({ example: 'ci' }) })
-            .openapi('TokenFields'),
+          schema: fieldsOf('a token', {
+            name: z.string().trim().min(1).max(64).openapi({ example: 'ci' }),
+          }).openapi('TokenFields'),
         },
       },
     },
@@ -56,7 +56,7 @@ const create = createRoute({
       description: 'The only time that the token is shown',
       content: { 'application/json': { schema: mintedSchema } },
     },
-    ...problems(400, 413, 415, 422, ...always),
+    ...problems(400, 409, 413, 415, 422, ...always),
   },
 })
 
@@ -77,8 +77,16 @@ export function tokenRoutes({ store, clock, random }: ManagementDeps) {
   })
 
   api.openapi(create, async (context) => {
-    const { token, text } = mintApiToken(context.req.valid('json').name, random, clock())
-    await store.update(() => planAddToken(token))
+    const { name } = context.req.valid('json')
+    const { token, text } = mintApiToken(name, random, clock())
+    const result = await store.update((facts) => planAddToken(facts, token))
+    if (result === 'name-taken') {
+      return problem(
+        context,
+        409,
+        `there is an API token '${name}' already: take another name, or revoke that one first`,
+      )
+    }
     context.header('Cache-Control', 'no-store')
     return context.json({ ...view(token), token: text }, 201)
   })

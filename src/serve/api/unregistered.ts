@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import type { Facts } from '../../core/facts.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
-import { formatTime } from '../../values/time.ts'
+import { formatTime, type EpochMs } from '../../values/time.ts'
 import type { Stranger } from '../strangers.ts'
 import { newApi, type ManagementDeps } from './context.ts'
 import { always, problems } from './problem.ts'
@@ -18,6 +19,10 @@ const strangerSchema = z
     arch: z.int().optional().openapi({ description: 'DHCP option 93' }),
     subnet: z.string().optional(),
     address: z.string().optional(),
+    noAddress: z
+      .enum(['ignored', 'pool-empty'])
+      .optional()
+      .openapi({ description: 'why its subnet gives it no address' }),
   })
   .openapi('Stranger')
 export type StrangerView = z.infer<typeof strangerSchema>
@@ -37,23 +42,44 @@ const list = createRoute({
   },
 })
 
-export function unregisteredRoutes({ store, strangers = () => [] }: ManagementDeps) {
+export function unregisteredRoutes({ store, clock, strangers = () => [] }: ManagementDeps) {
   const api = newApi()
   api.openapi(list, (context) => {
     // Who was added to the inventory since is no stranger any more.
     const unknown = [...strangers()].filter(({ mac }) => !store.facts.machineByMac(mac))
     unknown.sort((a, b) => b.lastSeen - a.lastSeen)
-    return context.json({ unregistered: unknown.map(view) }, 200)
+    const now = clock()
+    return context.json(
+      { unregistered: unknown.map((stranger) => view(stranger, store.facts, now)) },
+      200,
+    )
   })
   return api
 }
 
-const view = (stranger: Stranger): StrangerView => ({
-  mac: stranger.mac,
-  firstSeen: formatTime(stranger.firstSeen),
-  lastSeen: formatTime(stranger.lastSeen),
-  ...(stranger.kind === undefined ? {} : { client: stranger.kind }),
-  ...(stranger.arch === undefined ? {} : { arch: stranger.arch }),
-  ...(stranger.subnet === undefined ? {} : { subnet: stranger.subnet }),
-  ...(stranger.address === undefined ? {} : { address: formatIpv4(stranger.address) }),
-})
+/** As things stand now: what was wrong when the machine asked may be mended since. */
+function noAddress(
+  { subnet: name, address }: Stranger,
+  facts: Facts,
+  now: EpochMs,
+): StrangerView['noAddress'] {
+  const subnet = name === undefined ? undefined : facts.subnet(name)
+  if (subnet === undefined || address !== undefined) return undefined
+  if (subnet.unregistered === 'ignore') return 'ignored'
+  const isFree = facts.unusedAddress(subnet, now) ?? facts.oldestExpired(subnet, now)
+  return isFree === undefined ? 'pool-empty' : undefined
+}
+
+function view(stranger: Stranger, facts: Facts, now: EpochMs): StrangerView {
+  const reason = noAddress(stranger, facts, now)
+  return {
+    mac: stranger.mac,
+    firstSeen: formatTime(stranger.firstSeen),
+    lastSeen: formatTime(stranger.lastSeen),
+    ...(stranger.kind === undefined ? {} : { client: stranger.kind }),
+    ...(stranger.arch === undefined ? {} : { arch: stranger.arch }),
+    ...(stranger.subnet === undefined ? {} : { subnet: stranger.subnet }),
+    ...(stranger.address === undefined ? {} : { address: formatIpv4(stranger.address) }),
+    ...(reason === undefined ? {} : { noAddress: reason }),
+  }
+}

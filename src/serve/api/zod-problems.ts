@@ -13,7 +13,7 @@ function describe(issue: Issue, path: readonly PropertyKey[]): readonly FieldPro
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({
         field: formatPath([...path, key]),
-        problem: 'is not a field of this',
+        problem: issue.message,
       }))
     case 'invalid_type':
       if (issue.message.endsWith('received undefined')) return [{ field, problem: 'is missing' }]

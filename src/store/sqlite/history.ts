@@ -38,17 +38,19 @@ export function historyReader(database: Database) {
     token: audit('token = @token'),
     both: audit('machine = @machine AND token = @token'),
   }
-  const surplus = database.prepare<[number]>(`
-    DELETE FROM boots WHERE id IN (
-      SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY machine ORDER BY id DESC) AS age FROM boots
-      ) WHERE age > ?)`)
-  const orphans = database.prepare('DELETE FROM events WHERE boot NOT IN (SELECT id FROM boots)')
+  const crowded = database
+    .prepare<[number], string>('SELECT machine FROM boots GROUP BY machine HAVING count(*) > ?')
+    .pluck()
+  const older = 'SELECT id FROM boots WHERE machine = ? ORDER BY id DESC LIMIT -1 OFFSET ?'
+  const dropEvents = database.prepare<[string, number]>(
+    `DELETE FROM events WHERE boot IN (${older})`,
+  )
+  const dropBoots = database.prepare<[string, number]>(`DELETE FROM boots WHERE id IN (${older})`)
   // What may still be in the cluster has yet to be deleted there.
-  const spent = database
-    .prepare<[], BootId>(
+  const dropTokens = database
+    .prepare<[string, number], BootId>(
       `DELETE FROM boot_tokens
-       WHERE boot NOT IN (SELECT id FROM boots) AND document ->> 'inCluster' = 0 RETURNING boot`,
+       WHERE boot IN (${older}) AND document ->> 'inCluster' = 0 RETURNING boot`,
     )
     .pluck()
 
@@ -77,11 +79,19 @@ export function historyReader(database: Database) {
         .map(({ seq, entry }) => ({ ...(JSON.parse(entry) as AuditEntry), seq }))
     },
 
+    /** Machines that have more boots than that. One pass over an index, also with 100,000 machines. */
+    crowded: (keepBoots: number): readonly string[] => crowded.all(keepBoots),
+
     /** @returns how many boots were removed, and those whose tokens went */
-    prune: database.transaction((keepBoots: number) => {
-      const removed = surplus.run(keepBoots).changes
-      if (removed > 0) orphans.run()
-      return { removed, tokens: spent.all() }
+    prune: database.transaction((machines: readonly string[], keepBoots: number) => {
+      let removed = 0
+      const tokens: BootId[] = []
+      for (const machine of machines) {
+        tokens.push(...dropTokens.all(machine, keepBoots))
+        dropEvents.run(machine, keepBoots)
+        removed += dropBoots.run(machine, keepBoots).changes
+      }
+      return { removed, tokens }
     }),
   }
 }

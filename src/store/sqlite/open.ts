@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { StoreError } from '../store.ts'
 import { migrations } from './migrations.ts'
@@ -17,6 +18,7 @@ export function openDatabase(path: string): Database {
     database.pragma('foreign_keys = ON')
     // FAST: what was erased, a sealed token say, is gone from the file too, at no further write.
     database.pragma('secure_delete = FAST')
+    if (path !== ':memory:') chmodSync(path, 0o600) // it holds what cloud-config holds
     migrate(database, path)
     return database
   } catch (error) {

@@ -2,11 +2,12 @@ import type { Database } from 'better-sqlite3'
 import type { Change } from '../../core/change.ts'
 import type { Lease } from '../../core/lease.ts'
 import type { RelayPort } from '../../core/seen.ts'
+import type { Ipv4 } from '../../values/ipv4.ts'
 import { MemoryFacts } from '../memory-facts.ts'
 
 /** Builds the facts from the disk by the very changes that made them. */
-export function readFacts(database: Database): MemoryFacts {
-  const facts = new MemoryFacts()
+export function readFacts(database: Database, own: ReadonlySet<Ipv4>): MemoryFacts {
+  const facts = new MemoryFacts(own)
   for (const change of storedChanges(database)) facts.apply(change)
   return facts
 }
@@ -43,9 +44,7 @@ function* storedChanges(database: Database): Iterable<Change> {
   const names = database.prepare<[], Of<'default-image.set'>['name']>(
     'SELECT name FROM default_image',
   )
-  for (const name of names.pluck().iterate()) {
-    yield { kind: 'default-image.set', name: name as Of<'default-image.set'>['name'] }
-  }
+  for (const name of names.pluck().iterate()) yield { kind: 'default-image.set', name }
   for (const token of documents<Of<'boot-token.put'>['token']>(
     'SELECT document FROM boot_tokens ORDER BY boot',
   )) {

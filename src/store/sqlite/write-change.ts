@@ -26,6 +26,7 @@ export function changeWriter(database: Database): WriteChange {
     VALUES (?, ?, ?, ?, ?, ?)`)
   const deleteLease = sql('DELETE FROM leases WHERE subnet = ? AND mac = ?')
   const putQuarantine = sql('INSERT OR REPLACE INTO quarantine (address, until) VALUES (?, ?)')
+  const deleteQuarantine = sql('DELETE FROM quarantine WHERE address = ?')
   const putBoot = sql('INSERT OR REPLACE INTO boots (id, machine, document) VALUES (?, ?, ?)')
   const addEvent = sql('INSERT INTO events (at, machine, boot, mac, event) VALUES (?, ?, ?, ?, ?)')
   const putImage = sql('INSERT OR REPLACE INTO images (name, document) VALUES (?, ?)')
@@ -74,6 +75,9 @@ export function changeWriter(database: Database): WriteChange {
         return change
       case 'quarantine.put':
         putQuarantine.run(change.quarantine.address, change.quarantine.until)
+        return change
+      case 'quarantine.delete':
+        deleteQuarantine.run(change.address)
         return change
       case 'boot.put':
         putBoot.run(change.boot.id, change.boot.machine, JSON.stringify(change.boot))

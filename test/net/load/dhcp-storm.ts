@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { formatIpv4, type Ipv4, parseIpv4, unspecified } from '../../../src/values/ipv4.ts'
-import { type Mac, macToBytes, parseMac } from '../../../src/values/mac.ts'
+import { type Mac, macFromBytes, macToBytes, parseMac } from '../../../src/values/mac.ts'
 import { must } from '../../../src/values/parse.ts'
 import {
   type OptionEntry,
@@ -13,12 +13,11 @@ import { decodeDhcp, type DhcpMessage, encodeDhcp } from '../../../src/wire/dhcp
 import type { Answer, Ask, Storm } from './storm.ts'
 
 /**
- * Many machines behind one relay, as fast as the server answers; run as a process of its own, with a
- * file that holds a Storm as JSON. Says one line for each machine that has its final answer, numbered from 1:
- * `1 ack 52:54:00:00:00:01 198.18.0.10`. Ends when all have one.
+ * Many machines behind one relay, as fast as the server answers. A program of its own: its argument
+ * is a file with a Storm as JSON; it says one line for each machine that has its final answer, numbered
+ * from 1, as in `1 ack 52:54:00:00:00:01 198.18.0.10`, and ends when all have one.
  */
 const storm = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Storm
-const server = storm.server
 const relay = must(parseIpv4(storm.relay))
 /** RFC 3527: the machines' subnet, in which this relay has no address. */
 const circuit = relayAgentOf([5, Uint8Array.from(storm.link.split('.'), Number)])
@@ -46,7 +45,7 @@ let answered = 0
 socket.on('message', (bytes) => {
   const message = decodeDhcp(bytes)
   const machine = asking.get(message.xid)
-  if (machine === undefined) return
+  if (machine?.mac !== macFromBytes(message.chaddr)) return // of an earlier storm
   const type = option.messageType.read(message.options)
   if (type === 'offer' && machine.ask.kind === 'boot' && machine.offer === undefined) {
     const from = option.serverIdentifier.read(message.options) ?? unspecified
@@ -89,51 +88,41 @@ function end({ mac, xid }: Machine, answer: Answer['answer'], address: Ipv4): vo
 
 function send(machine: Machine): void {
   machine.askedAt = performance.now()
-  socket.send(encodeDhcp(requestOf(machine)), 67, server)
+  socket.send(encodeDhcp(requestOf(machine)), 67, storm.server)
 }
 
-function requestOf({ mac, ask, xid, offer }: Machine): DhcpMessage {
-  switch (ask.kind) {
-    case 'boot':
-      return offer === undefined
-        ? message(mac, xid, unspecified, option.messageType.write('discover'))
-        : message(
-            mac,
-            xid,
-            unspecified,
-            option.messageType.write('request'),
-            option.requestedAddress.write(offer.address),
-            option.serverIdentifier.write(offer.server),
-          )
-    case 'init-reboot': {
-      const address = must(parseIpv4(ask.address))
-      const wants = option.requestedAddress.write(address)
-      return message(mac, xid, unspecified, option.messageType.write('request'), wants)
-    }
-    case 'rebind':
-      return message(mac, xid, must(parseIpv4(ask.address)), option.messageType.write('request'))
-  }
-}
-
-const message = (
-  mac: Mac,
-  xid: number,
-  ciaddr: Ipv4,
-  ...options: readonly OptionEntry[]
-): DhcpMessage => ({
+const requestOf = (machine: Machine): DhcpMessage => ({
   op: 'request',
   htype: 1,
   hops: 1,
-  xid,
+  xid: machine.xid,
   secs: 0,
   broadcast: false,
   flags: 0,
-  ciaddr,
+  ciaddr: machine.ask.kind === 'rebind' ? must(parseIpv4(machine.ask.address)) : unspecified,
   yiaddr: unspecified,
   siaddr: unspecified,
   giaddr: relay,
-  chaddr: macToBytes(mac),
+  chaddr: macToBytes(machine.mac),
   sname: '',
   file: '',
-  options: optionsOf(...options, option.relayAgent.write(circuit)),
+  options: optionsOf(...wishOf(machine), option.relayAgent.write(circuit)),
 })
+
+/** RFC 2131 4.3.2: which of the options 50 and 54 is there tells a REQUEST's state. */
+function wishOf({ ask, offer }: Machine): readonly OptionEntry[] {
+  const { messageType, requestedAddress, serverIdentifier } = option
+  switch (ask.kind) {
+    case 'boot':
+      if (offer === undefined) return [messageType.write('discover')]
+      return [
+        messageType.write('request'),
+        requestedAddress.write(offer.address),
+        serverIdentifier.write(offer.server),
+      ]
+    case 'init-reboot':
+      return [messageType.write('request'), requestedAddress.write(must(parseIpv4(ask.address)))]
+    case 'rebind':
+      return [messageType.write('request')]
+  }
+}

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Somebody fills the inventory, run as a process of its own: puts machine after machine, each of them
- * twice, until the server is gone. Says `worker-1-7 2` when the second revision of the seventh
+ * Somebody fills the inventory. A program of its own: puts machine after machine, each of them twice,
+ * until the server is gone. Says `worker-1-7 2` when the second revision of the seventh
  * machine was answered with 200 or 201. Arguments: the API's URL, its token, a number for the names.
  */
 const [, , api = '', token = '', round = ''] = process.argv

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { temporaryFolder } from '../dhcp-client.ts'
 import type { Lab, Namespace } from '../lab.ts'
 import type { Running } from '../lab-process.ts'
 import { nodeBinary } from '../lab-rollcall.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 
 /** What a machine is after: an address, or leave to keep the one that it has. */
 export type Ask =
@@ -34,7 +34,7 @@ export interface RunningStorm {
 }
 
 /** Begins a storm in the relay's namespace. It ends when every machine has its answer, or is stopped. */
-export function startStorm(lab: Lab, relay: Namespace, storm: Storm): RunningStorm {
+export function startStormAt(lab: Lab, relay: Namespace, storm: Storm): RunningStorm {
   const file = join(temporaryFolder(lab), 'storm.json')
   writeFileSync(file, JSON.stringify(storm))
   const program = join(import.meta.dirname, 'dhcp-storm.ts')

@@ -185,7 +185,7 @@ test.for([
   [{ seedArgument: 'ds=nocloud' }, 'seedArgument', '{seed}'],
   [{ kernel: { sha256: 'x', size: 1 } }, 'kernel.sha256', 'not a SHA-256'],
   [{ initrd: { sha256: 'a'.repeat(64), size: 0 } }, 'initrd.size', 'at least 1'],
-  [{ colour: 'red' }, 'colour', 'is not a field'],
+  [{ seedargument: 'x' }, 'seedargument', 'is not a field of an image: it has schema, name, arch'],
 ] as const)('a manifest with %j: %s', async ([change, field, words]) => {
   const { call } = await management()
   const refused = await call('PUT', '/images/worker-1', { ...manifestOf('worker-1'), ...change })

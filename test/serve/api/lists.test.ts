@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Change } from '../../../src/core/change.ts'
 import type { Lease } from '../../../src/core/lease.ts'
 import { Strangers } from '../../../src/serve/strangers.ts'
 import { epochMs } from '../../../src/values/time.ts'
@@ -38,6 +39,50 @@ test('leases, by address, with their machines', async () => {
   ])
   expect(leases[1]).not.toHaveProperty('machine')
   expect(await (await call('GET', '/leases?subnet=other')).json()).toEqual({ leases: [] })
+})
+
+test('a lease is forgotten, and its address is free', async () => {
+  const { call, store } = await management()
+  const held = lease(1, 'bound', minute)
+  await store.update(() => ({
+    changes: [
+      { kind: 'subnet.put', subnet: subnet({ pool: '192.0.2.101-192.0.2.101' }) },
+      { kind: 'lease.put', lease: held },
+    ],
+    result: undefined,
+  }))
+  const free = () => store.facts.unusedAddress(store.facts.subnet(rackSubnet.name)!, start)
+  expect(free()).toBe(undefined)
+  expect((await call('DELETE', '/leases/192.0.2.101')).status).toBe(204)
+  expect(free()).toBe(held.address)
+  expect(await (await call('GET', '/leases')).json()).toEqual({ leases: [] })
+  const gone = await call('DELETE', '/leases/192.0.2.101')
+  expect(gone.status).toBe(404)
+  expect(await gone.json()).toMatchObject({ detail: 'there is no lease on 192.0.2.101' })
+  expect((await call('DELETE', '/leases/x')).status).toBe(422)
+})
+
+test('why a stranger has no address', async () => {
+  const strangers = new Strangers()
+  strangers.saw({ mac: macNumber(9), subnet: rackSubnet.name }, start)
+  const { call, store } = await management({ strangers: () => strangers.list() })
+  const put = (...changes: readonly Change[]) =>
+    store.update(() => ({ changes, result: undefined }))
+  const reason = async () => {
+    const { unregistered } = (await (await call('GET', '/unregistered')).json()) as {
+      unregistered: { noAddress?: string }[]
+    }
+    return unregistered[0]?.noAddress
+  }
+  expect(await reason()).toBe(undefined)
+  await put({ kind: 'subnet.put', subnet: subnet({ unregistered: 'ignore' }) })
+  expect(await reason()).toBe('ignored')
+  await put({ kind: 'subnet.put', subnet: subnet({ pool: '192.0.2.101-192.0.2.101' }) })
+  expect(await reason()).toBe(undefined)
+  await put({ kind: 'lease.put', lease: lease(1, 'bound', minute) })
+  expect(await reason()).toBe('pool-empty')
+  strangers.saw({ mac: macNumber(9), address: ip('192.0.2.101') }, start)
+  expect(await reason()).toBe(undefined)
 })
 
 test('strangers, until they are registered', async () => {

@@ -133,7 +133,11 @@ describe('what is refused', () => {
     [{ macs: [macOf(2)], cloudConfig: 'a: [' }, 'cloudConfig', 'is not YAML'],
     [{ macs: [macOf(2)], cloudConfig: 'a: b\na: c' }, 'cloudConfig', 'is not YAML'],
     [{ macs: [macOf(2)], cloudConfig: `a: ${'x'.repeat(65_536)}` }, 'cloudConfig', 'at most 65536'],
-    [{ macs: [macOf(2)], colour: 'red' }, 'colour', 'is not a field of this'],
+    [
+      { macs: [macOf(2)], colour: 'red' },
+      'colour',
+      'is not a field of a machine: it has hostname, macs, address,',
+    ],
     [[], '', 'must be an object'],
     ['text', '', 'must be an object'],
   ] as const)('a body of which this is said: $1 $2', async ([body, field, words]) => {
@@ -251,6 +255,29 @@ describe('import', () => {
       ...one,
       serial: 'S1',
     })
+  })
+
+  test('machines swap what is theirs alone, also on the disk', async () => {
+    const { call } = await withOne()
+    await call('PUT', '/subnets/rack', rack)
+    const [first, second] = [
+      { macs: [macOf(1)], address: '192.0.2.51', serial: 'S1' },
+      { macs: [macOf(2), macOf(3)], address: '192.0.2.52', serial: 'S2' },
+    ]
+    await call('PUT', '/machines/one', first)
+    await call('PUT', '/machines/two', second)
+    const swapped = await call('POST', '/machines/import', {
+      machines: [
+        { hostname: 'one', ...second },
+        { hostname: 'two', ...first },
+      ],
+    })
+    expect(await swapped.json()).toEqual({ created: 0, updated: 2, unchanged: 0 })
+    const { machines } = (await (await call('GET', '/machines')).json()) as { machines: object[] }
+    expect(machines).toMatchObject([
+      { hostname: 'one', ...second },
+      { hostname: 'two', ...first, version: 2 },
+    ])
   })
 
   test('names the row and the field of what is no machine', async () => {

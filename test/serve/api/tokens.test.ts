@@ -23,6 +23,16 @@ test('a token is shown once, works, and is revoked', async () => {
   expect((await call('DELETE', `/tokens/${id}`)).status).toBe(404)
 })
 
+test('two tokens of one name could not be told apart', async () => {
+  const { call } = await management()
+  expect((await call('POST', '/tokens', { name: 'ci' })).status).toBe(201)
+  const refused = await call('POST', '/tokens', { name: 'ci ' })
+  expect(refused.status).toBe(409)
+  expect(await refused.json()).toMatchObject({
+    detail: "there is an API token 'ci' already: take another name, or revoke that one first",
+  })
+})
+
 test('the last token stays', async () => {
   const { call } = await management()
   const { tokens } = (await (await call('GET', '/tokens')).json()) as { tokens: { id: string }[] }
