@@ -8,8 +8,8 @@ import { readStandardInput, readText } from './options.ts'
 import { print } from './table.ts'
 
 const help = `
-CSV has a header; its columns are hostname, macs, address, serial and uuid, in any order, and several
-MACs stand with spaces between:
+CSV has a header; its columns are hostname, macs (or mac), address, serial and uuid, in any order, and
+several MACs stand with spaces between:
 
   hostname,macs,address
   w1,52:54:00:a1:b2:01,192.0.2.51

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { ApiError, Unreachable } from './client.ts'
+import { version } from '../version.ts'
 import { CliError } from './error.ts'
 
 type AddVerb = (program: Command) => void
@@ -76,9 +76,4 @@ function verbsFor(argv: readonly string[]) {
   return Object.entries(verbs)
     .filter(([verb]) => named.length === 0 || named.includes(verb))
     .map(([, load]) => load)
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
 }

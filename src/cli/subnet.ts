@@ -36,7 +36,9 @@ export function subnetCommands(program: Command): void {
   withFields(
     subnet
       .command('set <name>')
-      .description('change a subnet; what is not given stays as it is')
+      .description(
+        'change a subnet; what is not given stays, and a list that is given is the whole list',
+      )
       .option('--network <cidr>', 'another network'),
   )
     .option('--no-pool', 'only machines with an address of their own get one')

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import type { Change } from '../../src/core/change.ts'
 import type { InventoryFacts } from '../../src/core/facts.ts'
 import { planImport, type ImportRow } from '../../src/core/inventory-import.ts'
-import type { Machine } from '../../src/core/machine.ts'
 import { parseHostname } from '../../src/values/hostname.ts'
 import type { MachineId } from '../../src/values/ids.ts'
 import type { Ipv4 } from '../../src/values/ipv4.ts'
@@ -127,14 +126,16 @@ test("what a row does not let go of is its machine's, whichever row comes first"
   }
 })
 
+type Unique = Pick<ImportRow, 'macs' | 'address' | 'serial'>
+
 /** What must be nobody else's, written down naively. */
-const keysOf = ({ macs, address, serial }: Partial<Machine>): readonly string[] => [
+const keysOf = ({ macs, address, serial }: Unique): readonly string[] => [
   ...(macs ?? []).map((each) => `m${each}`),
   ...(address === undefined ? [] : [`a${address}`]),
   ...(serial === undefined ? [] : [`s${serial}`]),
 ]
 
-const isUnique = (machines: readonly Partial<Machine>[]): boolean => {
+const isUnique = (machines: readonly Unique[]): boolean => {
   const keys = machines.flatMap(keysOf)
   return new Set(keys).size === keys.length
 }
@@ -158,15 +159,8 @@ test('a list is taken when its end state is sound, and every step on the way the
       const inventory = factsOf({ kind: 'subnet.put', subnet: subnet() })
       lists.forEach((rows, at) => {
         const before = [...inventory.machines()]
-        const end = new Map<string, Partial<Machine>>(before.map((each) => [each.hostname, each]))
-        for (const each of rows) {
-          const { address, serial, ...rest } = { ...end.get(each.hostname), ...each }
-          end.set(each.hostname, {
-            ...rest,
-            ...(address === undefined ? {} : { address }),
-            ...(serial === undefined ? {} : { serial }),
-          })
-        }
+        const end = new Map<string, Unique>(before.map((each) => [each.hostname, each]))
+        for (const each of rows) end.set(each.hostname, { ...end.get(each.hostname), ...each })
         const { changes, result } = planImport(
           inventory,
           rows,
