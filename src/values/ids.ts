@@ -57,7 +57,7 @@ export function bootId(now: number, random: Uint8Array): BootId {
  */
 export function laterBootId(fresh: BootId, than: BootId | undefined): BootId {
   if (than === undefined || fresh > than) return fresh
-  const digits = [...than]
+  const digits = than.split('')
   for (let at = digits.length - 1; at >= 0; at -= 1) {
     const next = alphabet[alphabet.indexOf(digits[at] ?? '') + 1]
     digits[at] = next ?? alphabet.charAt(0)
