@@ -40,6 +40,7 @@ describe('each step from each state', () => {
     remove: [none, 'minting', 'ready', 'claimed', 'sent', 'lost', 'withheld'],
   }
   for (const step of steps) {
+    // oxlint-disable-next-line vitest/expect-expect -- it is in the body that each row runs
     test.each(states.map((state, at) => [state, table[step.kind][at]] as const))(
       `${step.kind} from %s: %s`,
       (state, expected) => {

@@ -44,7 +44,7 @@ function* storedChanges(database: Database): Iterable<Change> {
     'SELECT name FROM default_image',
   )
   for (const name of names.pluck().iterate()) {
-    yield { kind: 'default-image.set', name: name as Of<'default-image.set'>['name'] }
+    yield { kind: 'default-image.set', name }
   }
   for (const token of documents<Of<'boot-token.put'>['token']>(
     'SELECT document FROM boot_tokens ORDER BY boot',
