@@ -108,12 +108,18 @@ export function readCluster({ server, caFile }: z.infer<typeof clusterSchema>): 
   try {
     ca = readFileSync(caFile, 'utf8')
   } catch (error) {
-    throw new Error(`cluster.caFile ${caFile} cannot be read: ${(error as Error).message}`)
+    throw new Error(`cluster.caFile ${caFile} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
-  try {
-    new X509Certificate(ca).fingerprint256
-  } catch {
-    throw new Error(`cluster.caFile ${caFile} holds no certificate (PEM)`)
-  }
+  if (!isCertificate(ca)) throw new Error(`cluster.caFile ${caFile} holds no certificate (PEM)`)
   return { server, ca }
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0
+  } catch {
+    return false
+  }
 }

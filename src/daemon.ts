@@ -66,8 +66,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
     const ground = await layGround(config, segments, tasks, log, broken.resolve)
     let isReady = false
     if (ground.access) {
-      const { access: config, groups, vault } = ground
-      tasks.add('cluster', startCluster({ ...ground, config, groups, vault, clock, random }))
+      const { access: config, store, vault, metrics } = ground
+      tasks.add('cluster', startCluster({ config, store, vault, metrics, clock, random, log }))
     }
     const management = await startManagement(ground, tasks, stopping.signal, () => isReady)
     await startProvisioning(ground, segments, tasks)

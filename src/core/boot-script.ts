@@ -5,7 +5,7 @@ import type { EpochMs } from '../values/time.ts'
 import type { Boot, BootEvent } from './boot.ts'
 import type { Change, Decided } from './change.ts'
 import type { Facts } from './facts.ts'
-import type { Group } from './group.ts'
+import { groupOf, type Group } from './group.ts'
 import { addressesOf } from './identity.ts'
 import { commandLineProblem, fillSeedArgument, type Image } from './image.ts'
 import type { Machine } from './machine.ts'
@@ -24,7 +24,7 @@ export interface ScriptAsk {
   readonly source: Ipv4 | undefined
   /** iPXE's `${buildarch}`, if it said so. */
   readonly buildArch?: BuildArch
-  /** SMBIOS's serial number, if iPXE said it. */
+  /** SMBIOS's serial number as iPXE says it; empty when it knows none, absent when it was not asked. */
   readonly serial?: string
 }
 
@@ -43,6 +43,8 @@ export type ScriptAnswer =
       /** Where its NIC is plugged in now, when that is not where it was. */
       readonly moved?: { readonly from: RelayPort; readonly to: RelayPort }
     }
+  /** It is to come back and say its serial number: the URL that DHCP gives has no room for it. */
+  | { readonly kind: 'introduce'; readonly mac: Mac }
   | { readonly kind: 'unregistered'; readonly mac: Mac }
   | { readonly kind: 'wait'; readonly reason: string }
 
@@ -80,11 +82,15 @@ export function answerScript(
     }
   }
 
+  if (ask.serial === undefined && groupOf(machine, groups)?.requires.has('serial') === true) {
+    return { changes: [], result: { kind: 'introduce', mac } }
+  }
+
   const { image } = choice
   const { hostname } = machine
   const event: BootEvent = { kind: 'script.sent', image: image.name, hostname }
   const issued = { hostname, image: image.name, seed: fresh.seed, at: now }
-  const seen = ask.serial === undefined ? {} : { seen: { serials: [ask.serial] } }
+  const seen = !ask.serial ? {} : { seen: { serials: [ask.serial] } }
   const script = { machine: machine.id, mac, event, issued, ...seen }
   const changes = [...record(script, latest, fresh.boot, now)]
   let boot = lastBoot(changes)
@@ -176,6 +182,8 @@ export function scriptFor(
   switch (answer.kind) {
     case 'unregistered':
       return bootScript(bodies.unregistered, { 'rollcall-url': base, 'asked-mac': answer.mac })
+    case 'introduce':
+      return bootScript(introduction, { 'rollcall-url': base, 'asked-mac': answer.mac })
     case 'wait':
       return bootScript(bodies.wait, { 'rollcall-url': base, reason: answer.reason })
     case 'boot': {
@@ -193,6 +201,12 @@ export function scriptFor(
     }
   }
 }
+
+const introduction = `
+:again
+chain --replace --autofree --timeout 30000 \${rollcall-url}/boot/\${asked-mac}.ipxe?arch=\${buildarch}&serial=\${serial:uristring} || sleep 2
+goto again
+`
 
 export const autoexecScript = (body: string, { url }: { readonly url: string }): string =>
   bootScript(body, { 'rollcall-url': url })

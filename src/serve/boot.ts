@@ -67,7 +67,7 @@ export function bootRoutes(deps: BootDeps): Hono {
       mac: mac.value,
       source,
       ...(buildArch ? { buildArch } : {}),
-      ...(serial ? { serial } : {}),
+      ...(serial === undefined ? {} : { serial }),
     }
     const now = clock()
     const seed = seedKey(random(16))

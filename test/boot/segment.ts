@@ -15,14 +15,18 @@ export const bridge = 'br0'
 /** The server's own address on the segment. */
 export const serverAddress = '192.0.2.1'
 
-export async function makeSegment(imageName: ImageName): Promise<Segment> {
+/** @param config what a test wants of the server besides */
+export async function makeSegment(
+  imageName: ImageName,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<Segment> {
   const image = await builtImage(imageName)
   const lab = await createLab()
   try {
     const ns = await lab.namespace('server')
     await addBridge(ns, bridge, `${serverAddress}/24`)
     await advertiseRouter(ns, bridge)
-    const rollcall = await startRollcall(lab, ns, { interfaces: [bridge] })
+    const rollcall = await startRollcall(lab, ns, { interfaces: [bridge], ...config })
     await rollcall.api('PUT', '/api/v1/subnets/rack', {
       network: '192.0.2.0/24',
       pools: ['192.0.2.100-192.0.2.199'],

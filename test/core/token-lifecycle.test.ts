@@ -39,14 +39,12 @@ describe('each step from each state', () => {
     reseal: [none, 'minting', 'ready', none, none, none, none],
     remove: [none, 'minting', 'ready', 'claimed', 'sent', 'lost', 'withheld'],
   }
-  for (const step of steps) {
-    test.each(states.map((state, at) => [state, table[step.kind][at]] as const))(
-      `${step.kind} from %s: %s`,
-      (state, expected) => {
-        expect(stepToken(token(state), step)?.state).toBe(expected)
-      },
-    )
-  }
+  const rows = steps.flatMap((step) =>
+    states.map((state, at) => [step.kind, state, table[step.kind][at], step] as const),
+  )
+  test.each(rows)('%s from %s: %s', (_, state, expected, step) => {
+    expect(stepToken(token(state), step)?.state).toBe(expected)
+  })
 })
 
 test('nothing leads back to where a secret can go out', () => {

@@ -17,7 +17,7 @@ const server = '192.0.2.1'
 const bridge = 'br0'
 const uuid = '4c4c4544-0042-3510-8056-b4c04f4e3133'
 /** Option 97: type 0, and SMBIOS's byte order. */
-const uuidOption = '0x61:00' + '44454c4c42001035' + '8056b4c04f4e3133'
+const uuidOption = '0x61:0044454c4c420010358056b4c04f4e3133'
 const asIpxe = ['-V', 'PXEClient:Arch:00000:UNDI:002001', '-x', '0x4d:69505845', '-x', '0x5d:0000']
 const bound = join(import.meta.dirname, '..', 'boot', 'images', 'tiny', 'bound')
 const ca = join(import.meta.dirname, '..', 'golden', 'cluster-ca.crt')

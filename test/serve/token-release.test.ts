@@ -258,6 +258,36 @@ describe('the document without the secret', () => {
   })
 })
 
+describe('a group that asks for the serial number', () => {
+  const given = {
+    group: { requires: new Set(['serial'] as const) },
+    machine: { serial: 'CZ 1234' },
+  }
+  const path = '/boot/52-54-00-00-00-01.ipxe'
+
+  test('sends the machine back to say it, and believes the one that is registered', async () => {
+    const { ask, powerOn, latest } = await tokenScene(given)
+    await powerOn()
+    const first = await (await ask(path)).text()
+    expect(first).toContain(
+      '${rollcall-url}/boot/${asked-mac}.ipxe?arch=${buildarch}&serial=${serial:uristring}',
+    )
+    expect(first).not.toContain('/seed/')
+    expect(latest()).not.toHaveProperty('issued')
+    const text = await (await ask(`${path}?arch=x86_64&serial=CZ%201234`)).text()
+    const seed = /;s=http:\/\/[^/]*(\/seed\/[^/]*\/)/.exec(text)![1]!
+    expect(await (await ask(`${seed}user-data`)).text()).toContain(secret)
+  })
+
+  test.each(['', 'other'])('gives nothing to one that says "%s"', async (serial) => {
+    const { ask, powerOn } = await tokenScene(given)
+    await powerOn()
+    const text = await (await ask(`${path}?arch=x86_64&serial=${serial}`)).text()
+    const seed = /;s=http:\/\/[^/]*(\/seed\/[^/]*\/)/.exec(text)![1]!
+    expect(await (await ask(`${seed}user-data`)).text()).not.toContain(secret)
+  })
+})
+
 describe('a token that is not ready', () => {
   const minted = { group: { token: 'minted' as const } }
 

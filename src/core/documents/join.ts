@@ -23,8 +23,8 @@ export interface JoinFiles {
 }
 
 /** The worker image looks for them there: /run is gone when the machine is switched off. */
-export const bootstrapKubeconfigPath = '/run/rollcall/bootstrap-kubeconfig'
-export const kubeletEnvPath = '/run/rollcall/kubelet.env'
+const bootstrapKubeconfigPath = '/run/rollcall/bootstrap-kubeconfig'
+const kubeletEnvPath = '/run/rollcall/kubelet.env'
 
 export interface FileEntry {
   readonly path: string
@@ -51,7 +51,7 @@ export function joinFiles({ node, bootstrap }: JoinFiles): readonly FileEntry[] 
  * systemd `EnvironmentFile=`: `KUBELET_NODE_ARGS` is for `$KUBELET_NODE_ARGS`, which systemd splits at
  * blanks. Names, labels and taints have none, nor quotes: they were checked where they came in.
  */
-export function kubeletEnv({ hostname, labels, taints }: NodeFields): string {
+function kubeletEnv({ hostname, labels, taints }: NodeFields): string {
   const labelList = Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(',')

@@ -8,7 +8,7 @@ import { parseSmbiosUuid } from '../../values/uuid.ts'
 import type { MachineSelector } from '../../core/inventory.ts'
 
 /** A field of text that is parsed once, here; further in there is only the value. */
-function parsedBy<T>(
+export function parsedBy<T>(
   parse: (text: string) => Parsed<T>,
   openapi: { readonly example: string; readonly description?: string },
 ) {

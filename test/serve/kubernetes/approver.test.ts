@@ -158,4 +158,5 @@ test('the history is forgotten in the middle: listed again, and nothing is misse
   scene.cluster.csrs.forget()
   scene.cluster.request(scene.csr(user, 'r1', { uid: 'u1' }))
   await scene.until('approved', () => approved().length > 0)
+  expect(await scene.auditOf('csr')).toEqual(['csr.approved u1'])
 })

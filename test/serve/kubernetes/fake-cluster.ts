@@ -176,9 +176,6 @@ class FakeCollection<T> implements Collection<T> {
   }
 }
 
-/** One in which there is nothing, and nothing happens. */
-export const emptyCluster = (): FakeCluster => new FakeCluster()
-
 /** One that refuses everything: its RBAC objects were never applied. */
 export function brokenCluster(): FakeCluster {
   const cluster = new FakeCluster()

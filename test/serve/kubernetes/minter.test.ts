@@ -17,7 +17,10 @@ afterEach(async () => {
 
 const ready = (which = 0) =>
   scene.until('token ready', () => scene.token(scene.machines[which]!)?.state === 'ready')
-const gone = () => scene.until('Secrets gone', () => scene.cluster.secrets.size === 0)
+const gone = async () => {
+  await scene.until('Secrets gone', () => scene.cluster.secrets.size === 0)
+  return scene.cluster.made.length
+}
 
 test('a boot that wants a token gets a Secret of its own, and what the machine will be told opens it', async () => {
   const [r1] = scene.machines
@@ -77,7 +80,7 @@ describe('its Secret goes', () => {
     for (const step of [{ kind: 'claim' }, { kind: 'lose', reason: 'hung up' }] as const) {
       await scene.store.update((facts) => moveToken(facts, boot, step, scene.clock()))
     }
-    await gone()
+    expect(await gone()).toBe(1)
   })
 
   test('when its time is over', async () => {
@@ -86,7 +89,7 @@ describe('its Secret goes', () => {
     await ready()
     await scene.claims(scene.machines[0]!)
     scene.now += 10 * minute
-    await gone()
+    expect(await gone()).toBe(1)
   })
 
   test('when its machine leaves the inventory', async () => {
@@ -98,7 +101,7 @@ describe('its Secret goes', () => {
       changes: [{ kind: 'machine.delete', id }],
       result: undefined,
     }))
-    await gone()
+    expect(await gone()).toBe(1)
   })
 })
 

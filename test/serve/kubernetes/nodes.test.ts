@@ -76,4 +76,5 @@ test('nodes of other people are nobody', async () => {
   scene.cluster.nodes.put({ name: 'x9', ready: true, kernelBoot: 'k', heartbeat: epochMs(1e15) })
   scene.cluster.nodes.put({ name: 'Not_A_Name', ready: true, kernelBoot: 'k' })
   await joins('k1')
+  expect(await scene.auditOf('node')).toHaveLength(1)
 })

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+const openssl = '/usr/bin/openssl' // Debian's
+
 export interface OpensslRequest {
   /** Like `/O=system:nodes/CN=system:node:r1`. */
   readonly subject: string
@@ -22,12 +24,12 @@ export function opensslRequest(request: OpensslRequest): Buffer {
   const folder = mkdtempSync(join(tmpdir(), 'rollcall-csr-'))
   try {
     const keyFile = join(folder, 'key.pem')
-    execFileSync('openssl', ['genpkey', ...key, '-out', keyFile], { stdio: 'pipe' })
+    execFileSync(openssl, ['genpkey', ...key, '-out', keyFile], { stdio: 'pipe' })
     const extra = extension === undefined ? [] : ['-addext', extension]
     const hash = digest === undefined ? [] : [`-${digest}`]
     const out = ['-outform', form]
     return execFileSync(
-      'openssl',
+      openssl,
       ['req', '-new', '-key', keyFile, '-subj', subject, ...extra, ...hash, ...out],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     )

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseCsr } from '../../../src/serve/kubernetes/parse-csr.ts'
-import { opensslRequest, type OpensslRequest } from './openssl.ts'
+import { goldenRequest } from '../../golden/csr.ts'
+import type { OpensslRequest } from './openssl.ts'
 
 const subject = '/O=system:nodes/CN=system:node:node-r12-09'
 const rsa = (bits: number) => ['-algorithm', 'RSA', '-pkeyopt', `rsa_keygen_bits:${bits}`]
@@ -18,7 +19,7 @@ describe("OpenSSL's requests", () => {
     ['Ed25519', { key: ['-algorithm', 'ED25519'] }, { kind: 'ed25519' }],
     ['DER', { form: 'DER' }, { kind: 'ecdsa', curve: 'P-256' }],
   ])('%s', (_name, how, key) => {
-    expect(parseCsr(opensslRequest({ subject, ...how }))).toEqual({
+    expect(parseCsr(goldenRequest({ subject, ...how }))).toEqual({
       ok: true,
       subject: [
         { type: 'O', value: 'system:nodes' },
@@ -32,15 +33,15 @@ describe("OpenSSL's requests", () => {
   })
 
   test('alternative names show as the extension that they are', () => {
-    const names = opensslRequest({ subject, extension: 'subjectAltName=DNS:r1,IP:192.0.2.1' })
+    const names = goldenRequest({ subject, extension: 'subjectAltName=DNS:r1,IP:192.0.2.1' })
     expect(parseCsr(names)).toMatchObject({ ok: true, extensions: ['2.5.29.17'] })
-    const other = opensslRequest({ subject, extension: 'basicConstraints=CA:TRUE' })
+    const other = goldenRequest({ subject, extension: 'basicConstraints=CA:TRUE' })
     expect(parseCsr(other)).toMatchObject({ ok: true, extensions: ['2.5.29.19'] })
   })
 
   test('every name of the subject, also several in one', () => {
     expect(
-      parseCsr(opensslRequest({ subject: '/O=a/OU=b+CN=c/CN=d/emailAddress=e' })),
+      parseCsr(goldenRequest({ subject: '/O=a/OU=b+CN=c/CN=d/emailAddress=e' })),
     ).toMatchObject({
       subject: [
         { type: 'O', value: 'a' },
@@ -53,18 +54,18 @@ describe("OpenSSL's requests", () => {
   })
 
   test('a signature by SHA-1, or by a key that is not shown, is none', () => {
-    expect(parseCsr(opensslRequest({ subject, digest: 'sha1' }))).toMatchObject({
+    expect(parseCsr(goldenRequest({ subject, digest: 'sha1' }))).toMatchObject({
       signatureValid: false,
     })
-    const der = opensslRequest({ subject, form: 'DER' })
+    const der = goldenRequest({ subject, form: 'DER' })
     der[der.length - 1]! ^= 1
     expect(parseCsr(der)).toMatchObject({ ok: true, signatureValid: false })
   })
 })
 
 describe('what another parser might read in another way', () => {
-  const der = opensslRequest({ subject, form: 'DER' })
-  const pem = opensslRequest({ subject }).toString()
+  const der = goldenRequest({ subject, form: 'DER' })
+  const pem = goldenRequest({ subject }).toString()
 
   test.each<[string, Uint8Array]>([
     ['octets after it', Buffer.concat([der, Buffer.from([0])])],
@@ -88,7 +89,7 @@ describe('what another parser might read in another way', () => {
 })
 
 describe('any octets', () => {
-  const der = opensslRequest({ subject, form: 'DER' })
+  const der = goldenRequest({ subject, form: 'DER' })
 
   test('give a result', () => {
     fc.assert(

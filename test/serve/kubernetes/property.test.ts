@@ -199,6 +199,6 @@ test('no name but its own, one Secret and one key a boot, and no Secret is left 
       fc.array(fault, { minLength: 1, maxLength: 12 }).filter((list) => list.includes('none')),
       run,
     ),
-    { numRuns: 150, interruptAfterTimeLimit: 100_000, markInterruptAsFailure: true },
+    { numRuns: 80, interruptAfterTimeLimit: 100_000, markInterruptAsFailure: true },
   )
 }, 120_000)

@@ -25,7 +25,6 @@ export class Scene {
   now = 1_800_000_000_000
   #seed = 1
   #tasks: Task[] = []
-  #boots = 0
 
   constructor(cluster = new FakeCluster(), machines = 3, store?: Store) {
     this.cluster = cluster
@@ -75,7 +74,6 @@ export class Scene {
   /** Its boot script was handed out: a boot begins that wants a token. */
   async boots(of: Machine): Promise<BootId> {
     this.now += 1000
-    this.#boots += 1
     const id = bootId(this.now, this.random(10))
     const now = this.clock()
     const issued = {
@@ -178,12 +176,14 @@ export class Scene {
   }
 }
 
+const backwards = (text: string): string => Buffer.from(text).reverse().toString()
+
 /** Seals by writing the record in front: what moves to another record does not open. */
 export const openVault = {
   seal: (text: string, record: string) =>
-    ({ ok: true, value: `${record}\n${[...text].reverse().join('')}` }) as never,
+    ({ ok: true, value: `${record}\n${backwards(text)}` }) as never,
   open: (sealed: string, record: string) =>
     sealed.startsWith(`${record}\n`)
-      ? { ok: true as const, value: [...sealed.slice(record.length + 1)].reverse().join('') }
+      ? { ok: true as const, value: backwards(sealed.slice(record.length + 1)) }
       : { ok: false as const, problem: 'it belongs to another record' },
 }
