@@ -48,12 +48,10 @@ describe('each step from each state', () => {
 })
 
 test('nothing leads back to where a secret can go out', () => {
-  for (const state of states.filter((each) => !isOpen(token(each)))) {
-    for (const step of steps) {
-      const next = stepToken(token(state), step)
-      if (next) expect(isOpen(next)).toBe(false)
-    }
-  }
+  const closed = states.map(token).filter((each) => !isOpen(each))
+  const next = closed.flatMap((each) => steps.flatMap((step) => stepToken(each, step) ?? []))
+  expect(next.length).toBeGreaterThan(0)
+  expect(next.filter(isOpen)).toEqual([])
 })
 
 test('the secret is erased as soon as it goes out, or never will', () => {
