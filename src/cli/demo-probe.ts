@@ -23,8 +23,20 @@ export async function probe(
   const signal = AbortSignal.timeout(patience)
   try {
     const found: string[] = []
-    const { status } = await askHttp({ url: `${seed}meta-data`, from, headers: {}, signal })
-    if (status !== 403) found.push(`a seed was asked for from a wrong address: ${status}, not 403`)
+    const ask = { from, headers: {}, signal }
+    const user = await askHttp({ ...ask, url: `${seed}user-data` })
+    if (user.status !== 200 || user.size !== 0) {
+      found.push('user-data was asked for from a wrong address, and something came')
+    }
+    const home = await askHttp({
+      ...ask,
+      url: `${seed}phone-home`,
+      method: 'POST',
+      body: 'hostname=x',
+    })
+    if (home.status !== 403) {
+      found.push(`a wrong address phoned home for another machine: ${home.status}, not 403`)
+    }
     const whole = await fetchInRanges(initrd.url, from, signal)
     if ('problem' in whole) found.push(whole.problem)
     else if (whole.sha256 !== initrd.sha256) found.push('the initrd in ranges is another one')

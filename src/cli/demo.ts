@@ -159,7 +159,7 @@ async function bootRack(
   print(`
 All ${registered.length} machines are up in ${seconds} s under the names that the inventory gives to their MACs.
 The one that is not in the inventory got no name, and waits to be registered.
-Its address was refused the seed of another machine. Every file arrived whole (SHA-256).
+With the path of another machine's seed it got no user-data, and could not phone home for it. Every file arrived whole (SHA-256).
 `)
   return true
 }

@@ -31,7 +31,7 @@ export type Verdict =
       readonly issued: Issued
       /**
        * The right seed in the wrong place, in words: somebody has read it, or the machine has a NIC
-       * that the inventory lacks. Enough for a name; no secret goes there, and no report is believed.
+       * that the inventory lacks. Enough for a name; no cloud-config goes there, no token, and no report is believed.
        */
       readonly elsewhere?: string
     }

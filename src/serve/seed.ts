@@ -114,7 +114,7 @@ export function seedRoutes({
 
 function render(
   document: SeedDocument,
-  { machine, issued }: Served,
+  { machine, issued, elsewhere }: Served,
   seed: string,
   join: Join | undefined,
   token: string | undefined,
@@ -124,7 +124,11 @@ function render(
     case 'meta-data':
       return metaData({ instanceId: machine.id, hostname })
     case 'user-data':
-      return userData(machine.cloudConfig, joinOf(machine, hostname, join, token))
+      // What is secret in a cloud-config only its author knows: none of it goes to a wrong address.
+      return userData(
+        elsewhere === undefined ? machine.cloudConfig : undefined,
+        joinOf(machine, hostname, join, token),
+      )
     case 'vendor-data':
       return vendorData({ hostname, seed })
     case 'network-config':

@@ -101,7 +101,9 @@ describe('who is refused', () => {
     async (name) => {
       const { ask, boot, latest, events } = await provisioning()
       const { seed } = await boot()
-      expect((await ask(`${seed}${name}`, { from: stranger })).status).toBe(200)
+      const response = await ask(`${seed}${name}`, { from: stranger })
+      expect(response.status).toBe(200)
+      expect((await response.text()) === '').toBe(name === 'user-data' || name === 'network-config')
       const reason = 'asked from 192.0.2.77, but the machine holds 192.0.2.50'
       expect((await events()).at(-1)).toEqual({ kind: 'seed.elsewhere', document: name, reason })
       expect(latest()).toMatchObject({
