@@ -114,7 +114,7 @@ test('a BIOS PXE ROM: DHCP, undionly.kpxe by TFTP, then iPXE with the script of 
   const again = await sayDhcp(ns, client.ipxe.map(hex))
   expect(again.map(typeOf)).toEqual(['offer', 'offer', 'ack'])
   const url = bootFileOf(again[2] as DhcpMessage)
-  expect(url).toBe(`http://${serverAddress}:8080/boot/52-54-00-00-01-11.ipxe`)
+  expect(url).toBe(`http://${serverAddress}:8080/boot/52-54-00-00-01-11.ipxe?arch=i386`)
 
   await ns.ip(`address add ${client.address}/24 dev eth0`)
   const { stdout: script } = await ns.exec([tool('curl'), '--silent', '--fail', url])
