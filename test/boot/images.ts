@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { run } from '../net/lab-process.ts'
 import { tool, type Tool } from '../net/lab-tools.ts'
 
@@ -19,6 +19,8 @@ interface Recipe {
   readonly tools: readonly Tool[]
   readonly commandLine: string
   readonly seedArgument: string
+  /** What its build reads besides its own folder, beside this file. */
+  readonly reads?: readonly string[]
   /** Seconds that the build may take. */
   readonly seconds: number
 }
@@ -33,6 +35,14 @@ const recipes = {
     commandLine: `${quick} quiet`,
     seedArgument: 'ds=nocloud;dsmode=net;h={hostname};i={instance-id};s={seed}',
     seconds: 300,
+  },
+  /** tiny, and then it joins a cluster with a real kubelet. Wants 1536 MiB. */
+  joiner: {
+    tools: ['apt-get', 'dpkg-deb', 'cpio', 'lz4'],
+    commandLine: `${quick} quiet`,
+    seedArgument: 'ds=nocloud;dsmode=net;h={hostname};i={instance-id};s={seed}',
+    reads: ['images/tiny', '../kube/build.sh'],
+    seconds: 3300, // may have to build Kubernetes
   },
   /** The whole of Debian with its own cloud-init, in the initrd. */
   debian: {
@@ -57,14 +67,21 @@ export async function builtImage(name: ImageName): Promise<BuiltImage> {
   const recipe: Recipe = recipes[name]
   const source = join(import.meta.dirname, 'images', name)
   const key = createHash('sha256').update(JSON.stringify(recipe))
-  for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort()) {
-    const path = join(source, file)
-    if (statSync(path).isFile()) key.update(`\0${file}\0`).update(readFileSync(path))
+  const others = (recipe.reads ?? []).map((each) => join(import.meta.dirname, each))
+  for (const path of [source, ...others].flatMap(filesOf)) {
+    key.update(`\0${relative(source, path)}\0`).update(readFileSync(path))
   }
   const folder = join(cacheFolder(), `${name}-${key.digest('hex').slice(0, 16)}`)
   const image = { name, directory: join(folder, 'image'), root: join(folder, 'root') }
   if (!existsSync(folder)) await build(folder, source, recipe, name)
   return image
+}
+
+/** The file itself, or all in the folder. */
+function filesOf(path: string): string[] {
+  if (statSync(path).isFile()) return [path]
+  const found = readdirSync(path, { recursive: true, encoding: 'utf8' }).sort()
+  return found.map((file) => join(path, file)).filter((file) => statSync(file).isFile())
 }
 
 function cacheFolder(): string {

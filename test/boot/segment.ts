@@ -15,10 +15,12 @@ export const bridge = 'br0'
 /** The server's own address on the segment. */
 export const serverAddress = '192.0.2.1'
 
-/** @param config what a test wants of the server besides */
+type Config = Readonly<Record<string, unknown>>
+
+/** @param config what a test wants of the server besides; a function can start what it needs first */
 export async function makeSegment(
   imageName: ImageName,
-  config: Readonly<Record<string, unknown>> = {},
+  config: Config | ((lab: Lab, ns: Namespace) => Promise<Config>) = {},
 ): Promise<Segment> {
   const image = await builtImage(imageName)
   const lab = await createLab()
@@ -26,7 +28,8 @@ export async function makeSegment(
     const ns = await lab.namespace('server')
     await addBridge(ns, bridge, `${serverAddress}/24`)
     await advertiseRouter(ns, bridge)
-    const rollcall = await startRollcall(lab, ns, { interfaces: [bridge], ...config })
+    const more = typeof config === 'function' ? await config(lab, ns) : config
+    const rollcall = await startRollcall(lab, ns, { interfaces: [bridge], ...more })
     await rollcall.api('PUT', '/api/v1/subnets/rack', {
       network: '192.0.2.0/24',
       pools: ['192.0.2.100-192.0.2.199'],
