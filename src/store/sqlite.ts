@@ -54,6 +54,8 @@ export interface SqliteStoreOptions {
 }
 
 const prunedAtOnce = 50
+/** What a decision may have to wait for the sake of larger groups. */
+const longestPauseMs = 20
 
 class SqliteStore implements Store {
   readonly #database: Database
@@ -64,6 +66,7 @@ class SqliteStore implements Store {
   readonly #pauseMs: number
   readonly #onBroken: (error: StoreError) => void
   #refusal: StoreError | undefined
+  #mayCommitAt = 0
   #facts: MemoryFacts
   #waiting: Waiting[] = []
   #closed = false
@@ -95,7 +98,7 @@ class SqliteStore implements Store {
     if (changes.length === 0 && this.#waiting.length === 0) return Promise.resolve(result)
     for (const change of changes) this.#facts.apply(change)
     return new Promise((resolve, failed) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+      if (this.#waiting.length === 0) this.#flushSoon()
       this.#waiting.push({ changes, done: () => resolve(result), failed })
     })
   }
@@ -150,10 +153,21 @@ class SqliteStore implements Store {
     return read()
   }
 
+  /**
+   * At the end of the turn; under load not before as much time has passed as the last commit took, so that
+   * groups grow instead of commits, and at the most half of the time goes into them.
+   */
+  #flushSoon(): void {
+    const wait = this.#mayCommitAt - performance.now()
+    if (wait < 1) setImmediate(() => this.#flush())
+    else setTimeout(() => this.#flush(), wait)
+  }
+
   #flush(): void {
     const group = this.#waiting
     if (group.length === 0) return
     this.#waiting = []
+    const begun = performance.now()
     let stored: readonly StoredChange[]
     try {
       stored = this.#writeAll(group)
@@ -164,6 +178,8 @@ class SqliteStore implements Store {
       this.#startOver(failure)
       return
     }
+    const ended = performance.now()
+    this.#mayCommitAt = ended + Math.min(ended - begun, longestPauseMs)
     for (const waiting of group) waiting.done()
     for (const change of stored) {
       for (const listener of this.#listeners) listener(change)
@@ -194,8 +210,8 @@ class SqliteStore implements Store {
     const stored: StoredChange[] = []
     this.#database.exec('BEGIN IMMEDIATE')
     try {
-      for (const { changes } of group) {
-        for (const change of changes) stored.push(this.#write(change))
+      for (const change of onlyLastOfEachBoot(group.flatMap(({ changes }) => changes))) {
+        stored.push(this.#write(change))
       }
       this.#database.exec('COMMIT')
     } catch (error) {
@@ -204,4 +220,13 @@ class SqliteStore implements Store {
     }
     return stored
   }
+}
+
+/** A machine in a hurry moves its boot many times within one group: only where it got to is written. */
+function onlyLastOfEachBoot(changes: readonly Change[]): readonly Change[] {
+  const last = new Map<BootId, Change>()
+  for (const change of changes) if (change.kind === 'boot.put') last.set(change.boot.id, change)
+  return changes.filter(
+    (change) => change.kind !== 'boot.put' || last.get(change.boot.id) === change,
+  )
 }
