@@ -11,7 +11,7 @@ import type { Lease } from './lease.ts'
 import type { Machine } from './machine.ts'
 import type { RelayPort } from './seen.ts'
 import type { Subnet } from './subnet.ts'
-import type { TimelineEvent } from './timeline.ts'
+import type { TimelineEvent } from './timeline-event.ts'
 
 /**
  * Everything that a decision can do to the facts, as plain data: a store applies a list of these all

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Hostname } from '../values/hostname.ts'
 import { accepted, refused, type Parsed } from '../values/parse.ts'
-import type { BootEvent } from './boot.ts'
+import type { BootEvent } from './boot-event.ts'
 
 /**
  * What cloud-init says of itself. Both forms come from a machine that may be broken or hostile: they

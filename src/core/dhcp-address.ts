@@ -1,7 +1,7 @@
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
-import type { ClientKind } from './boot.ts'
+import type { ClientKind } from './boot-event.ts'
 import type { InventoryFacts, LeaseFacts } from './facts.ts'
 import { isActive } from './lease.ts'
 import type { Machine } from './machine.ts'

@@ -3,7 +3,7 @@ import { macFromBytes, type Mac } from '../values/mac.ts'
 import type { SmbiosUuid } from '../values/uuid.ts'
 import { option, readLeniently } from '../wire/dhcp-options.ts'
 import type { DhcpMessage } from '../wire/dhcp.ts'
-import type { ClientKind } from './boot.ts'
+import type { ClientKind } from './boot-event.ts'
 
 /** Who sent a DHCP message, as far as its options tell. */
 export interface DhcpClient {

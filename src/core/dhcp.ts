@@ -2,7 +2,7 @@ import { formatIpv4, inNetwork, unspecified, type Ipv4 } from '../values/ipv4.ts
 import { after, type EpochMs, type Seconds } from '../values/time.ts'
 import { option } from '../wire/dhcp-options.ts'
 import type { DhcpMessage } from '../wire/dhcp.ts'
-import type { BootEvent } from './boot.ts'
+import type { BootEvent } from './boot-event.ts'
 import type { Change } from './change.ts'
 import { chooseAddress, mayHave, type AddressRequest } from './dhcp-address.ts'
 import { bootAnswer } from './dhcp-boot.ts'

@@ -1,6 +1,7 @@
 import { after, type EpochMs, type Seconds } from '../values/time.ts'
 import type { BootToken } from './boot-token.ts'
-import { stages, type Boot, type BootEvent } from './boot.ts'
+import { stages, type BootEvent } from './boot-event.ts'
+import { type Boot } from './boot.ts'
 
 /** A Node object, as far as a boot depends on it. */
 export interface NodeReport {

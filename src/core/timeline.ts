@@ -1,27 +1,10 @@
 import { laterBootId, type BootId, type MachineId } from '../values/ids.ts'
 import type { Mac } from '../values/mac.ts'
 import type { EpochMs } from '../values/time.ts'
-import {
-  beginsBoot,
-  isLastWord,
-  problemOf,
-  stageOf,
-  stages,
-  type Boot,
-  type BootEvent,
-  type Issued,
-} from './boot.ts'
+import { isLastWord, problemOf, stageOf, stages, type BootEvent } from './boot-event.ts'
+import { beginsBoot, type Boot, type Issued } from './boot.ts'
 import type { Change } from './change.ts'
 import { sawAlso, type Seen } from './seen.ts'
-
-/** One thing that happened to one machine: a line of its boot timeline. */
-export interface TimelineEvent {
-  readonly at: EpochMs
-  readonly machine: MachineId
-  readonly boot: BootId
-  readonly mac: Mac
-  readonly event: BootEvent
-}
 
 export interface Happening {
   readonly machine: MachineId

@@ -1,4 +1,4 @@
-import type { ClientKind } from '../core/boot.ts'
+import type { ClientKind } from '../core/boot-event.ts'
 import type { SubnetName } from '../values/ids.ts'
 import type { Ipv4 } from '../values/ipv4.ts'
 import type { Mac } from '../values/mac.ts'

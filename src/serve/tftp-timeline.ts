@@ -1,4 +1,4 @@
-import type { BootEvent } from '../core/boot.ts'
+import type { BootEvent } from '../core/boot-event.ts'
 import type { Metrics } from './metrics.ts'
 import type { Recorder } from './recorder.ts'
 import type { TftpEvent } from './tftp-event.ts'

@@ -3,7 +3,7 @@ import type { BootstrapTokenId } from '../core/boot-token.ts'
 import type { Boot } from '../core/boot.ts'
 import type { Change, Decided } from '../core/change.ts'
 import type { Facts } from '../core/facts.ts'
-import type { TimelineEvent } from '../core/timeline.ts'
+import type { TimelineEvent } from '../core/timeline-event.ts'
 import type { BootId, MachineId } from '../values/ids.ts'
 
 /** A timeline event with its place in the order of all events, which a watcher can resume from. */

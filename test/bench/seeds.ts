@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { seedDocuments } from '../../src/core/boot.ts'
+import { seedDocuments } from '../../src/core/boot-event.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 
 /**

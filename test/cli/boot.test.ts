@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { watchBoots } from '../../src/cli/boot-watch.ts'
 import { apiClient } from '../../src/cli/client.ts'
-import type { BootEvent } from '../../src/core/boot.ts'
+import type { BootEvent } from '../../src/core/boot-event.ts'
 import { startHttpListener } from '../../src/serve/http-listener.ts'
 import { ack, addMachine, happen, offer, script } from '../serve/api/timeline.ts'
 import { machine } from '../support/inventory.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { stages, type Boot, type BootEvent } from '../../src/core/boot.ts'
+import { stages, type BootEvent } from '../../src/core/boot-event.ts'
+import { type Boot } from '../../src/core/boot.ts'
 import { mostEvents, record } from '../../src/core/timeline.ts'
 import type { BootId, ImageName } from '../../src/values/ids.ts'
 import { epochMs } from '../../src/values/time.ts'

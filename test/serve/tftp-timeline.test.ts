@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { BootEvent } from '../../src/core/boot.ts'
+import type { BootEvent } from '../../src/core/boot-event.ts'
 import { makeMetrics } from '../../src/serve/metrics.ts'
 import { createRecorder } from '../../src/serve/recorder.ts'
 import type { TftpEvent } from '../../src/serve/tftp-event.ts'

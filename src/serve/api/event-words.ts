@@ -1,4 +1,4 @@
-import type { BootEvent, ClientKind } from '../../core/boot.ts'
+import type { BootEvent, ClientKind } from '../../core/boot-event.ts'
 import { relayPortText } from '../../core/seen.ts'
 import { formatIpv4 } from '../../values/ipv4.ts'
 

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { stages, type Boot, type Outcome } from '../../core/boot.ts'
+import { stages } from '../../core/boot-event.ts'
+import { type Boot, type Outcome } from '../../core/boot.ts'
 import type { InventoryFacts } from '../../core/facts.ts'
 import type { StoredEvent } from '../../store/store.ts'
 import { formatTime } from '../../values/time.ts'

@@ -1,6 +1,6 @@
 import { judgeCsr, type JoinOptions, type JoinVerdict } from '../../core/join.ts'
 import type { AuditEntry } from '../../core/audit.ts'
-import type { BootEvent } from '../../core/boot.ts'
+import type { BootEvent } from '../../core/boot-event.ts'
 import type { Change } from '../../core/change.ts'
 import type { Facts } from '../../core/facts.ts'
 import type { EpochMs } from '../../values/time.ts'

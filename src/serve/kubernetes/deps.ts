@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Sealed } from '../../core/boot-token.ts'
-import type { Boot, BootEvent } from '../../core/boot.ts'
+import type { BootEvent } from '../../core/boot-event.ts'
+import type { Boot } from '../../core/boot.ts'
 import type { Change } from '../../core/change.ts'
 import { record } from '../../core/timeline.ts'
 import type { Store } from '../../store/store.ts'

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3'
-import type { Boot, BootEvent } from '../../core/boot.ts'
+import type { BootEvent } from '../../core/boot-event.ts'
+import type { Boot } from '../../core/boot.ts'
 import type { BootId } from '../../values/ids.ts'
 import type { AuditEntry } from '../../core/audit.ts'
 import type { AuditQuery, BootQuery, EventQuery, StoredAudit, StoredEvent } from '../store.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { BootEvent } from '../../../src/core/boot.ts'
+import type { BootEvent } from '../../../src/core/boot-event.ts'
 import { eventDetails, eventText } from '../../../src/serve/api/event-words.ts'
 import type { ImageName } from '../../../src/values/ids.ts'
 import { ip, machine } from '../../support/inventory.ts'

@@ -1,4 +1,4 @@
-import type { BootEvent } from '../../../src/core/boot.ts'
+import type { BootEvent } from '../../../src/core/boot-event.ts'
 import { record } from '../../../src/core/timeline.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { bootId, type ImageName } from '../../../src/values/ids.ts'
