@@ -120,7 +120,7 @@ describe('a pod on a worker', () => {
   test("asks for another machine's boot script", async () => {
     await boot(neighbour)
     const text = await fetchText(pod, `/boot/${neighbour.mac.replaceAll(':', '-')}.ipxe`)
-    expect(text).toContain('but the machine holds')
+    expect(text).toContain("which is not this machine's address")
     expect(text).not.toContain('/seed/')
   })
 })
