@@ -29,12 +29,18 @@ export interface HttpListener {
   readonly stop: (options?: { readonly drainMs?: number }) => Promise<void>
 }
 
+/**
+ * Connections that may wait to be taken; the kernel caps it at net.core.somaxconn. With Node's own 511 most of
+ * a rack that asks at the same moment is left to TCP's retries, which take up to a minute.
+ */
+const backlog = 16_384
+
 /** @throws the system's error if the address and port cannot be had (EADDRINUSE, EACCES, …) */
 export async function startHttpListener({
   app,
   address,
   port,
-  maxConnections = 4096,
+  maxConnections = 16_384,
   headersTimeout = 10_000,
   requestTimeout = 30_000,
   idleTimeout = 60_000,
@@ -48,7 +54,7 @@ export async function startHttpListener({
   server.timeout = idleTimeout
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ port, ...(address === '' ? {} : { host: address }) }, () => {
+    server.listen({ port, backlog, ...(address === '' ? {} : { host: address }) }, () => {
       server.off('error', reject)
       resolve()
     })
