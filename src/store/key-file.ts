@@ -28,16 +28,14 @@ export function vaultFromFiles(
   if (path === undefined) {
     return closedVault('there is no key: secrets.keyFile is not set, nor a systemd credential')
   }
-  const keys: SealingKey[] = []
-  for (const each of [path, ...previousKeyFiles]) {
+  const first = readKey(path)
+  if ('problem' in first) return closedVault(first.problem)
+  // A previous key that is gone has done its work, or what it sealed will say that it does not open.
+  const others = previousKeyFiles.flatMap((each) => {
     const read = readKey(each)
-    if ('problem' in read) return closedVault(read.problem)
-    keys.push(read)
-  }
-  const [first, ...others] = keys
-  return first === undefined
-    ? closedVault('there is no key')
-    : openVault([first, ...others], random)
+    return 'problem' in read ? [] : [read]
+  })
+  return openVault([first, ...others], random)
 }
 
 function readKey(path: string): SealingKey | { readonly problem: string } {

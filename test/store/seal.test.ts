@@ -103,4 +103,11 @@ describe('key files', () => {
     expect([vault.isCurrent(sealed), vault.keyId]).toEqual([false, two.id])
     expect(keyIdOf(must(vault.seal('x', 'r')))).toBe(two.id)
   })
+
+  test('a previous key that is gone closes nothing that the new one opens', () => {
+    const vault = load(file('new', Buffer.alloc(32, 2)), ['/nowhere/old'])
+    expect(vault.open(must(vault.seal('x', 'r')), 'r')).toEqual({ ok: true, value: 'x' })
+    const old = must(load(file('old', Buffer.alloc(32, 1))).seal('x', 'r'))
+    expect(vault.open(old, 'r')).toMatchObject({ ok: false })
+  })
 })

@@ -155,8 +155,23 @@ export function openTransport(options: TransportOptions): Transport {
 
 function loadConfig({ kubeconfig }: TransportOptions): KubeConfig {
   const config = new KubeConfig()
-  if (kubeconfig === undefined) config.loadFromCluster()
-  else config.loadFromFile(kubeconfig)
+  if (kubeconfig !== undefined) {
+    try {
+      config.loadFromFile(kubeconfig)
+    } catch (error) {
+      throw new Error(`cluster.kubeconfig ${kubeconfig}: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+    return config
+  }
+  config.loadFromCluster()
+  // Kubernetes puts its address into every pod; elsewhere client-node makes one up.
+  if (!URL.canParse(config.getCurrentCluster()?.server ?? '')) {
+    throw new Error(
+      'cluster.kubeconfig is missing, and this is no pod, which would have an account',
+    )
+  }
   return config
 }
 

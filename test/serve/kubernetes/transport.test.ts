@@ -158,3 +158,10 @@ test('a watch stops when it is told to', async () => {
   })()
   await expect(watching).rejects.toMatchObject({ name: 'AbortError' })
 })
+
+test('what is wrong with the way to the cluster is said with its key', () => {
+  expect(() => openTransport({ kubeconfig: '/nowhere/kubeconfig' })).toThrow(
+    /^cluster\.kubeconfig \/nowhere\/kubeconfig: /,
+  )
+  expect(() => openTransport({})).toThrow(/^cluster\.kubeconfig is missing, and this is no pod/)
+})
