@@ -137,6 +137,13 @@ async function layGround(
   const cluster = config.cluster && readCluster(config.cluster)
   const access = clusterAccess(config.cluster, groups)
   const vault = vaultFromFiles(config.secrets, process.env['CREDENTIALS_DIRECTORY'], random)
+  for (const { name, token, requires } of groups) {
+    const left = (['netboot', 'address'] as const).filter((kind) => !requires.has(kind))
+    if (token === 'none' || left.length === 0) continue
+    log.warn(
+      `join.groups: ${name} does not require ${left.join(' and ')}: docs/security.md says what that opens`,
+    )
+  }
   const isNeeded = groups.some(({ token }) => token !== 'none')
   const keeper = await startTokenKeeper({ store, clock, vault, isNeeded, log })
   tasks.closeAfter(keeper.stop)

@@ -60,6 +60,8 @@ const bootstrapGroup = 'system:bootstrappers'
 
 /** A request may wait for us, or for its API server, for so long after its token's end. */
 const grace = seconds(3600)
+/** How far the API server's clock may be behind ours. */
+const clockSkew = seconds(60)
 
 /**
  * May this node have its certificate? Kubernetes lets the bearer of any bootstrap token ask for any
@@ -115,7 +117,7 @@ export function judgeCsr(
     groupProblem(csr, bootstrapGroup) ??
     tokenProblem(asker.id, node, token, known) ??
     bootProblem(latest, key) ??
-    timeProblem(csr, token, now)
+    timeProblem(csr, token, latest, now)
   if (problem !== undefined || latest === undefined) return wrong(problem ?? 'it never booted')
   return {
     kind: 'approve',
@@ -194,9 +196,14 @@ function bootProblem(boot: Boot | undefined, key: string): string | undefined {
 function timeProblem(
   csr: ParsedCsr,
   token: BootToken | undefined,
+  boot: Boot | undefined,
   now: EpochMs,
 ): string | undefined {
   if (token === undefined) return undefined
+  // A stored token is the same at every boot: a request from before this one is by whoever kept it.
+  if (boot?.issued !== undefined && after(csr.created, clockSkew) < boot.issued.at) {
+    return 'it was made before this boot'
+  }
   const end = after(token.expires, grace)
   return now > end || csr.created > end
     ? `the boot's window ended at ${formatTime(token.expires)}`

@@ -120,6 +120,17 @@ describe('approved', () => {
     expect(judge(request).kind).toBe('approve')
   })
 
+  test('made at the same moment as the boot, by a clock that is a little behind', () => {
+    const issued = { hostname: r1.hostname, image: 'w' as never, seed: 's' as never, at: now }
+    const known = factsOf([boot({ issued })], [token()])
+    expect(judge(csr(), known).kind).toBe('approve')
+    const early = csr({ created: epochMs(now - 61_000) })
+    expect(judge(early, known)).toMatchObject({
+      kind: 'leave-alone',
+      reason: 'it was made before this boot',
+    })
+  })
+
   test('claimed: the answer may have been heard before its end was recorded', () => {
     const claimed = factsOf([boot()], [token({ state: 'claimed' })])
     expect(judge(csr(), claimed).kind).toBe('approve')

@@ -12,8 +12,9 @@ import type { Pkcs10, PublicKey } from '../../core/join-request.ts'
 /** A kubelet's request has about 500 octets; with an RSA key of 8192 bits, 3,000. */
 const mostOctets = 16_384
 
+/** One quantifier between the lines: anybody who may ask for a certificate could else keep us busy. */
 const armour =
-  /^\s*-----BEGIN CERTIFICATE REQUEST-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE REQUEST-----\s*$/
+  /^-----BEGIN CERTIFICATE REQUEST-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE REQUEST-----$/
 
 /** RFC 4519's short names, as people write a subject. */
 const shortNames: Readonly<Record<string, string>> = {
@@ -46,7 +47,7 @@ export function parseCsr(bytes: Uint8Array): Pkcs10 {
 function unarmour(bytes: Uint8Array): Buffer {
   const text = Buffer.from(bytes).toString('latin1')
   if (!text.includes('-----')) return Buffer.from(bytes)
-  const [, body] = armour.exec(text) ?? []
+  const [, body] = armour.exec(text.trim()) ?? []
   if (body === undefined) throw new Error('it is not one CERTIFICATE REQUEST in PEM')
   return Buffer.from(body, 'base64')
 }

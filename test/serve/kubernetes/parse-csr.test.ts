@@ -116,3 +116,13 @@ describe('any octets', () => {
     )
   })
 })
+
+test('empty lines by the thousand are read in one pass', () => {
+  const empty = '\n'.repeat(7000)
+  const armoured = (after: string) =>
+    Buffer.from(
+      `-----BEGIN CERTIFICATE REQUEST-----${empty}AAAA${empty}-----END CERTIFICATE REQUEST-----${after}`,
+    )
+  expect(parseCsr(armoured('\nX'))).toMatchObject({ ok: false })
+  expect(parseCsr(armoured('\n'))).toMatchObject({ ok: false })
+})
