@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { clusterAccess, joinGroups, readCluster } from './config-join.ts'
@@ -8,10 +8,8 @@ import { bootFiles as bootFilesFor } from './core/boot-file.ts'
 import { autoexecScript } from './core/boot-script.ts'
 import type { Cluster } from './core/documents/join.ts'
 import type { Group } from './core/group.ts'
-import { endedQuarantines } from './core/housekeeping.ts'
 import { loadNetboot, type Netboot } from './netboot.ts'
 import { managementApp } from './serve/api/app.ts'
-import { mintApiToken } from './serve/api/token-text.ts'
 import { autoexecName, loadBootFiles, type BootFileStore } from './serve/boot-files.ts'
 import { proxiedConnection } from './serve/connection.ts'
 import { startDhcpServer } from './serve/dhcp.ts'
@@ -31,6 +29,7 @@ import { vaultFromFiles } from './store/key-file.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { listening, TaskList } from './task-list.ts'
+import { keepAdminToken, keepHouse } from './upkeep.ts'
 import { version } from './version.ts'
 import { parseIpv4 } from './values/ipv4.ts'
 import { must } from './values/parse.ts'
@@ -128,9 +127,12 @@ async function layGround(
     onBroken,
   })
   tasks.closeAfter(() => store.close())
-  await keepAdminToken(store, config.stateDir, log)
+  await keepAdminToken({ store, clock, random, log }, config.stateDir)
   const { keepBoots } = config.timeline
-  const housekeeping = setInterval(() => keepHouse(store, keepBoots, log), housekeepingMs)
+  const housekeeping = setInterval(
+    () => keepHouse({ store, clock, log }, keepBoots),
+    housekeepingMs,
+  )
   tasks.closeAfter(() => clearInterval(housekeeping))
 
   const groups = joinGroups(config.join)
@@ -278,26 +280,4 @@ async function startTftp(
   )
   log.info(`TFTP on ${device}, ${address}:${tftp.port}`)
   return tftp
-}
-
-/** The first token cannot come from the API: it is left where only the server's user can read it. */
-async function keepAdminToken(store: Store, stateDir: string, log: Logger): Promise<void> {
-  if (!store.facts.apiTokens()[Symbol.iterator]().next().done) return
-  const { token, text } = mintApiToken('admin', random, clock())
-  const path = join(stateDir, 'admin.token')
-  writeFileSync(path, `${text}\n`, { mode: 0o600 })
-  chmodSync(path, 0o600) // the mode above counts only for a new file
-  await store.update(() => ({ changes: [{ kind: 'api-token.put', token }], result: undefined }))
-  log.info(`the first API token is in ${path}`)
-}
-
-function keepHouse(store: Store, keepBoots: number, log: Logger): void {
-  const ended = store.update((facts) => ({
-    changes: endedQuarantines(facts, clock()),
-    result: undefined,
-  }))
-  Promise.all([store.prune(keepBoots), ended]).then(
-    ([removed]) => removed > 0 && log.info(`forgot ${removed} old boots`),
-    (error: unknown) => log.error({ err: error }, 'the housekeeping failed'),
-  )
 }

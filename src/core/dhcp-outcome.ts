@@ -4,7 +4,7 @@ import { after, type EpochMs, type Seconds } from '../values/time.ts'
 import type { DhcpMessage } from '../wire/dhcp.ts'
 import type { BootEvent } from './boot-event.ts'
 import type { Change } from './change.ts'
-import { bootAnswer, type BootSources } from './dhcp-boot.ts'
+import { bootAnswer, type BootAnswer, type BootSources } from './dhcp-boot.ts'
 import type { DhcpClient } from './dhcp-client.ts'
 import { isFromTheWire, type Origin } from './dhcp-origin.ts'
 import { destinationOf, grantReply, nakReply, type Destination } from './dhcp-reply.ts'
@@ -74,7 +74,7 @@ export function grant(asked: Asked, type: 'offer' | 'ack', address: Ipv4): DhcpD
     type,
     reply: grantReply(message, type, { address, subnet, machine, server, boot }),
     to: destinationOf(message, type),
-    changes: [...leaseChanges(asked, type, address), ...grantEvents(asked, type, address)],
+    changes: [...leaseChanges(asked, type, address), ...grantEvents(asked, type, address, boot)],
     ...strangerOf(asked),
   }
 }
@@ -99,10 +99,14 @@ function leaseChanges({ facts, now, subnet, client }: Asked, type: 'offer' | 'ac
 }
 
 /** A renewal is no step of a boot: months of them would drown the timeline. */
-function grantEvents(asked: Asked, type: 'offer' | 'ack', address: Ipv4): readonly Change[] {
-  const { message, client, context } = asked
+function grantEvents(
+  asked: Asked,
+  type: 'offer' | 'ack',
+  address: Ipv4,
+  boot: BootAnswer,
+): readonly Change[] {
+  const { message, client } = asked
   if (message.ciaddr !== unspecified) return []
-  const boot = bootAnswer(client, context)
   const seen = {
     client: client.kind,
     address,
